@@ -1,0 +1,50 @@
+"""Every setting of every program, from the environment (`TANFENG_…`) or a file of secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - pydantic needs it at run time
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may set; each field's description is its documentation.
+
+    A secret may also be a file named after the variable in the folder `TANFENG_SECRETS_DIR` points to.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TANFENG_", extra="ignore")
+
+    database_dsn: SecretStr = Field(SecretStr(""), description="PostgreSQL, as postgresql://user:password@host:port/db")
+    broker_url: SecretStr = Field(
+        SecretStr("mqtt://127.0.0.1:1883"), description="mqtt:// or mqtts://user:password@host:port"
+    )
+    broker_ca: Path | None = Field(None, description="CA file for mqtts://; default: the system's")
+    state_dir: Path | None = Field(None, description="Where the embedded default keeps its state")
+
+    payload_limit_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    message_limit_readings: Annotated[int, Field(ge=1)] = 10_000
+    ahead_limit_s: Annotated[int, Field(ge=0, description="How far ahead of the clock read_at may be")] = 300
+    horizon_days: Annotated[int, Field(ge=0, description="How old read_at may be; 0 = no limit")] = 400
+
+    batch_readings: Annotated[int, Field(ge=1, description="A batch is committed at this size …")] = 5_000
+    linger_s: Annotated[float, Field(gt=0, description="… or this long after its first message")] = 0.05
+    queue_messages: Annotated[int, Field(ge=1, description="Messages held in memory before reading stops")] = 40_000
+    queue_bytes: Annotated[int, Field(ge=1, description="Bytes of payload held in memory before reading stops")] = (
+        256 * 1024 * 1024
+    )
+    ingest_group: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9-]{1,40}$",
+            description="Name of the shared subscription and prefix of client ids; one per deployment on a broker",
+        ),
+    ] = "tanfeng"
+    drain_s: Annotated[float, Field(gt=0, description="How often a worker looks for queues that nobody reads")] = 30.0
+    ingest_port: Annotated[int, Field(description="Loopback port of ingest's metrics and health; 0 = any free")] = 9109
+    rejections_per_minute: Annotated[int, Field(ge=1, description="Stored per enterprise; more are counted")] = 600
+
+    api_host: str = "127.0.0.1"
+    api_port: int = 8080
