@@ -1,0 +1,112 @@
+"""The fold and the refold against the naive oracle, in tiny numbers where the rules collide."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.accounting.fold import Fold
+from services.accounting.policy import Act, Policy, compile_policy
+from services.accounting.split import split
+from services.accounting.state import Outcome, Segment
+from services.model import Kind
+from tests.accounting_books import MemoryBooks
+from tests.histories import History
+from tests.oracles import NaiveFold, quarters
+
+if TYPE_CHECKING:
+    from random import Random
+
+EXAMPLES = int(os.environ.get("TANFENG_EXAMPLES", "2000"))
+LIVES = st.randoms(use_true_random=True)
+many = settings(max_examples=EXAMPLES, deadline=None)
+
+
+def compiled(history: History) -> Policy:
+    """The policy with all its acts."""
+    return compile_policy(history.kind, history.versions, history.acts, integrate=True)
+
+
+def folded(policy: Policy, readings: list[tuple[int, int]]) -> Fold:
+    """One fold over all readings."""
+    fold = Fold(policy)
+    fold.take_all(readings)
+    return fold
+
+
+def rows_of(fold: Fold) -> dict[int, list[int]]:
+    """The ledger that a fold's segments make."""
+    return {bucket: row for bucket, row in split(fold.effects.segments).items() if any(row)}
+
+
+@given(LIVES)
+@many
+def test_fold_equals_the_naive_oracle(rnd: Random) -> None:
+    """Ledger, outcomes and events are those of the oracle."""
+    history = History(rnd)
+    if history.kind in {Kind.INTERVAL, Kind.MEASUREMENT}:
+        return
+    policy = compiled(history)
+    fold, oracle = folded(policy, history.readings), NaiveFold(policy, history.readings)
+    assert {at: str(v.outcome) for at, v in fold.effects.verdicts.items()} == oracle.outcome
+    assert {(str(k), at): s for (k, at), s in fold.effects.events.items() if s is not None} == oracle.events
+    if len({act.at for act in policy.acts}) == len(policy.acts):  # two acts at one instant share the oracle's leg
+        assert rows_of(fold) == quarters(oracle.booked)
+
+
+@given(LIVES)
+@many
+def test_energy_is_conserved(rnd: Random) -> None:
+    """Σ booked = baseline now − first − Σ shift, in integers, for every register."""
+    history = History(rnd)
+    if history.kind in {Kind.INTERVAL, Kind.MEASUREMENT}:
+        return
+    policy = compiled(history)
+    fold = folded(policy, history.readings)
+    booked = sum(row[0] for row in rows_of(fold).values())
+    shifts = sum(shift for shift in fold.effects.events.values() if shift is not None)
+    first = NaiveFold(policy, history.readings).first
+    now = fold.state.base.value if fold.state.base else 0
+    assert booked == now - (first or 0) - shifts
+
+
+@given(LIVES)
+@many
+def test_a_fold_resumes_after_any_reading(rnd: Random) -> None:
+    """Two folds, the second from the first one's state, end like one."""
+    history = History(rnd)
+    policy, cut = compiled(history), rnd.randrange(len(history.readings) + 1)
+    second = Fold(policy, folded(policy, history.readings[:cut]).state)
+    second.take_all(history.readings[cut:])
+    assert second.state == folded(policy, history.readings).state
+
+
+@given(LIVES)
+@many
+def test_arrival_does_not_matter(rnd: Random) -> None:
+    """Any shuffle, repetition, batching and moment of acts gives the books of one fold over what was stored."""
+    history = History(rnd)
+    books = MemoryBooks(history.kind, history.versions)
+    for step in history.steps:
+        if isinstance(step, Act):
+            books.declare(step)
+        else:
+            books.book(step)
+    whole = folded(books.policy, sorted(books.stored.items()))
+    doubts = {at: v for at, v in whole.effects.verdicts.items() if v.outcome is not Outcome.SOUND}
+    assert books.doubts == doubts
+    assert books.events == {key: shift for key, shift in whole.effects.events.items() if shift is not None}
+    assert books.ledger == rows_of(whole)
+    assert books.full_state() == whole.state
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(-5000, 5000), st.booleans())
+def test_split_parts_add_up(start: int, length: int, amount: int, estimated: bool) -> None:  # noqa: FBT001
+    """The parts are the differences of floors of the running sum, and add up to the whole."""
+    begin, end = start * 10**4, (start + length) * 10**4
+    rows = {b: r for b, r in split([Segment(begin, end, amount, estimated)]).items() if any(r)}
+    assert rows == quarters({(begin, end): (amount, estimated)})
+    assert sum(row[0] for row in rows.values()) == amount
