@@ -1,0 +1,181 @@
+"""What one transaction changes in the books, collected over its registers and written in a few statements.
+
+Rollups are kept by the same integer deltas as the ledger, so they are never stale.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from services.accounting.state import Level, Origin, Outcome, Run, State
+from services.days import day_ends, day_of
+from services.model import QUARTER_US
+from services.store.queries import SQL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from typing import Any
+
+    from services.accounting.refold import Difference
+    from services.accounting.state import Verdict
+    from services.store.cards import Card, Scope
+    from services.store.pool import Connection, Row
+
+KEPT_MEMBERS = 16
+"""How many members of a held run the state row remembers; a longer run is folded again when it becomes the truth."""
+
+
+@dataclass(slots=True)
+class Newest:
+    """The newest stored reading of a register: `value` as stored, None where its text is kept."""
+
+    at: int | None
+    value: int | None
+
+
+@dataclass(slots=True)
+class Entries:
+    """Changes of the ledger, its rollups, doubts, events and states, by key."""
+
+    cause: str = "late"
+    ledger: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    days: dict[tuple[int, date], list[int]] = field(default_factory=dict)
+    scope_days: dict[tuple[date, Scope], list[int]] = field(default_factory=dict)
+    closed_ledger: list[tuple[int, int]] = field(default_factory=list)
+    closed_days: set[tuple[int, date]] = field(default_factory=set)
+    doubts: list[tuple[int, int, Verdict]] = field(default_factory=list)
+    events: list[tuple[int, str, int, int | None]] = field(default_factory=list)
+    states: list[tuple[int, State, Newest]] = field(default_factory=list)
+    takes_back: bool = False
+
+    def add(self, card: Card, change: Difference, newest: Newest, frontier: int | None) -> None:
+        """Add what a fold did to one register; rows ending at or before `frontier` were closed already."""
+        for bucket, row in change.rows.items():
+            self._add_row(card, bucket, row, frontier)
+        self.doubts += [(card.register_id, at, verdict) for at, verdict in change.verdicts.items()]
+        self.events += [(card.register_id, kind.value, at, shift) for (kind, at), shift in change.events.items()]
+        if change.state is not None:
+            self.states.append((card.register_id, change.state, newest))
+
+    def _add_row(self, card: Card, bucket: int, row: list[int], frontier: int | None) -> None:
+        day = day_of(card.zone, bucket)
+        self.ledger[card.register_id, bucket] = row
+        _accumulate(self.days, (card.register_id, day), row)
+        scope = card.scope_on(day)
+        if scope is not None:
+            _accumulate(self.scope_days, (day, scope), row)
+        if min(row) < 0:
+            self.takes_back = True
+        if frontier is not None and bucket + QUARTER_US <= frontier:
+            self.closed_ledger.append((card.register_id, bucket))
+            if day_ends(card.zone, day) <= frontier:
+                self.closed_days.add((card.register_id, day))
+
+    async def write(self, con: Connection) -> None:
+        """Write all of it inside the caller's transaction."""
+        await self._revise(con)
+        if self.ledger:
+            await con.execute(SQL["add_ledger"], *_columns(self.ledger, 2))
+            await con.execute(SQL["add_days"], *_columns(self.days, 2))
+        await self._write_outcomes(con)
+        await self._write_states(con)
+        await self._write_scope_days(con)
+        if self.takes_back:
+            await self._drop_empty(con)
+
+    async def _revise(self, con: Connection) -> None:
+        if self.closed_ledger:
+            await con.execute(SQL["revise_ledger"], *_transposed(self.closed_ledger, 2), self.cause)
+        if self.closed_days:
+            await con.execute(SQL["revise_days"], *_transposed(sorted(self.closed_days), 2), self.cause)
+
+    async def _write_outcomes(self, con: Connection) -> None:
+        settled = [(register, at) for register, at, verdict in self.doubts if verdict.outcome is Outcome.SOUND]
+        if settled:
+            await con.execute(SQL["drop_doubts"], *_transposed(settled, 2))
+        doubted = [(i, at, v.outcome.value, v.high) for i, at, v in self.doubts if v.outcome is not Outcome.SOUND]
+        if doubted:
+            await con.execute(SQL["put_doubts"], *_transposed(doubted, 4))
+        gone = [(register, kind, at) for register, kind, at, shift in self.events if shift is None]
+        if gone:
+            await con.execute(SQL["drop_events"], *_transposed(gone, 3))
+        here = [event for event in self.events if event[3] is not None]
+        if here:
+            await con.execute(SQL["put_events"], *_transposed(here, 4))
+
+    async def _write_states(self, con: Connection) -> None:
+        if self.states:
+            rows = [
+                (register, *state_columns(state), newest.at, newest.value) for register, state, newest in self.states
+            ]
+            await con.execute(SQL["save_states"], *_transposed(rows, 10))
+
+    async def _write_scope_days(self, con: Connection) -> None:
+        # Shared by many registers: last in the transaction, and in one order, so that writers wait but never deadlock.
+        summed: dict[tuple[Any, ...], list[int]] = {}
+        for (day, scope), row in self.scope_days.items():
+            _accumulate(summed, (scope.enterprise_id, scope.site_id, scope.carrier, scope.direction, day), row)
+        if summed:
+            ordered = dict(sorted(summed.items()))
+            await con.execute(SQL["add_scope_days"], *_columns(ordered, 5))
+
+    async def _drop_empty(self, con: Connection) -> None:
+        await con.execute(SQL["drop_empty_ledger"], *_transposed(list(self.ledger), 2))
+        await con.execute(SQL["drop_empty_days"], *_transposed(list(self.days), 2))
+        await con.execute(SQL["drop_empty_scope_days"], sorted({day for day, _ in self.scope_days}))
+
+
+def state_columns(state: State) -> tuple[Any, ...]:
+    """A state as the columns of core.register_state, from baseline_at to runs."""
+    return (*_level_columns(state.base), *_level_columns(state.previous), _runs_text(state.runs))
+
+
+def state_of(row: Row) -> State:
+    """The state that a row of core.register_state holds."""
+    return State(
+        _level(row["baseline_at"], row["baseline_value"], row["baseline_origin"]),
+        _level(row["previous_at"], row["previous_value"], row["previous_origin"]),
+        [] if row["runs"] is None else _runs(row["runs"]),
+    )
+
+
+def _level_columns(level: Level | None) -> tuple[int | None, int | None, int]:
+    return (None, None, 0) if level is None else (level.at, level.value, int(level.origin))
+
+
+def _level(at: int | None, value: int | None, origin: int) -> Level | None:
+    return None if at is None or value is None else Level(at, value, Origin(origin) if origin else Origin.READING)
+
+
+def _runs_text(runs: list[Run]) -> str | None:
+    if not runs:
+        return None
+    return json.dumps([[*run.first[:2], *run.last[:2], run.count, run.members[:KEPT_MEMBERS]] for run in runs])
+
+
+def _runs(text: str) -> list[Run]:
+    return [
+        Run(Level(first_at, first), Level(last_at, last), count, [(at, value) for at, value in members])
+        for first_at, first, last_at, last, count, members in json.loads(text)
+    ]
+
+
+def _accumulate(rows: dict[Any, list[int]], key: Any, change: list[int]) -> None:  # noqa: ANN401 - any hashable key
+    row = rows.get(key)
+    if row is None:
+        rows[key] = change.copy()
+    else:
+        for column, amount in enumerate(change):
+            row[column] += amount
+
+
+def _columns(rows: Mapping[Any, Sequence[int]], width: int) -> list[list[Any]]:
+    """Keys of `width` parts and their rows, as one array a column."""
+    return _transposed([(*key, *row) for key, row in rows.items()], width + 4)
+
+
+def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

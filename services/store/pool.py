@@ -1,0 +1,82 @@
+"""Connections to PostgreSQL: every instant crosses them as integer microseconds since 1970."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import asyncpg
+
+from services.errors import TanfengError
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+"""A connection opened here, or borrowed from a pool opened here."""
+
+Row: TypeAlias = "asyncpg.Record"
+"""A fetched row: columns by name."""
+
+_SHIFT: Final = 946_684_800_000_000  # PostgreSQL counts its microseconds from 2000-01-01T00:00Z
+NEG_INFINITY: Final = -(2**63) + _SHIFT
+"""What `-infinity::timestamptz` reads as, and is written from; below every finite instant."""
+INFINITY: Final = 2**63 - 1 + _SHIFT
+"""What `infinity::timestamptz` reads as, and is written from; above every finite instant."""
+
+_UNREACHABLE: Final = (
+    OSError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+async def connect(dsn: str, *, name: str) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection; `name` is what pg_stat_activity shows.
+
+    Raises:
+        TanfengError: There is no such server, database or login.
+    """
+    try:
+        con = await asyncpg.connect(dsn, server_settings=_server_settings(name))
+    except _UNREACHABLE as problem:
+        raise _unreachable(problem) from problem
+    await _prepare(con)
+    return con
+
+
+async def open_pool(dsn: str, *, name: str, size: int = 4) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool of at most `size` connections like those of `connect`.
+
+    Raises:
+        TanfengError: There is no such server, database or login.
+    """
+    try:
+        return await asyncpg.create_pool(
+            dsn, min_size=1, max_size=size, init=_prepare, server_settings=_server_settings(name)
+        )
+    except _UNREACHABLE as problem:
+        raise _unreachable(problem) from problem
+
+
+def _server_settings(name: str) -> dict[str, str]:
+    # jit costs more than it saves on short statements; zones are written out in every query that needs one.
+    return {"application_name": name, "jit": "off", "timezone": "UTC"}
+
+
+async def _prepare(con: Connection) -> None:
+    await con.set_type_codec("timestamptz", schema="pg_catalog", encoder=_to_pg, decoder=_from_pg, format="tuple")
+
+
+def _to_pg(at: int) -> tuple[int]:
+    return (at - _SHIFT,)
+
+
+def _from_pg(wire: tuple[int]) -> int:
+    return wire[0] + _SHIFT
+
+
+def _unreachable(problem: BaseException) -> TanfengError:
+    return TanfengError(
+        f"cannot open the database: {problem}",
+        "check TANFENG_DATABASE_DSN (postgresql://user:password@host:port/db) and that the server runs",
+    )

@@ -1,0 +1,192 @@
+-- The books: what a fold needs to know, and what it changes.
+
+-- name: lock_states
+SELECT register_id, policy_version, baseline_at, baseline_value, baseline_origin,
+       previous_at, previous_value, previous_origin, runs, newest_at, newest_value, kept_from
+FROM core.register_state
+WHERE register_id = ANY($1::int[])
+ORDER BY register_id
+FOR UPDATE;
+
+-- name: card_registers
+SELECT r.register_id, st.policy_version, r.kind, r.integrate, r.unit, r.multiplier, r.carrier, r.direction,
+       c.unit AS carrier_unit,
+       (SELECT s.zone FROM core.meter_membership m JOIN core.site s USING (site_id)
+        WHERE m.meter_id = r.meter_id AND m.recorded_until = 'infinity'
+        ORDER BY m.valid_from DESC LIMIT 1) AS zone
+FROM core.register r
+JOIN core.register_state st USING (register_id)
+LEFT JOIN core.carrier c ON c.code = r.carrier
+WHERE r.register_id = ANY($1::int[]);
+
+-- name: card_policies
+SELECT register_id, valid_from, max_rate, resolution, modulus, interval_s, gap_s, slack_s, noise, on_fall
+FROM core.register_policy
+WHERE register_id = ANY($1::int[]) AND recorded_until = 'infinity'
+ORDER BY register_id, valid_from;
+
+-- name: card_acts
+SELECT register_id, kind, at, until, final, start, value, reading
+FROM core.act
+WHERE register_id = ANY($1::int[]) AND recorded_until = 'infinity'
+ORDER BY register_id, at, act_id;
+
+-- name: card_scopes
+SELECT register_id, enterprise_id, site_id, valid_from, valid_until
+FROM core.register_scope
+WHERE register_id = ANY($1::int[]);
+
+-- name: stored_readings
+SELECT w.place, r.value, r.value_text
+FROM unnest($1::int[], $2::timestamptz[]) WITH ORDINALITY AS w (register_id, read_at, place)
+JOIN core.reading r USING (register_id, read_at);
+
+-- name: checkpoints
+-- The last sound reading before each instant, and the baseline before that.
+SELECT w.register_id, c.read_at AS sound_at, p.read_at, p.value, p.value_text, p.outcome, p.high
+FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, before)
+LEFT JOIN LATERAL (
+    SELECT r.read_at FROM core.reading r
+    WHERE r.register_id = w.register_id AND r.read_at < w.before
+      AND NOT EXISTS (SELECT FROM core.doubt d WHERE d.register_id = r.register_id AND d.read_at = r.read_at)
+    ORDER BY r.read_at DESC LIMIT 1
+) AS c ON true
+LEFT JOIN LATERAL (
+    SELECT r.read_at, r.value, r.value_text, d.outcome, d.high
+    FROM core.reading r
+    LEFT JOIN core.doubt d ON d.register_id = r.register_id AND d.read_at = r.read_at
+    WHERE r.register_id = w.register_id AND r.read_at < c.read_at
+      AND (d.outcome IS NULL OR d.outcome IN ('noise', 'confirmed', 'restart', 'closing'))
+    ORDER BY r.read_at DESC LIMIT 1
+) AS p ON true;
+
+-- name: pages
+SELECT w.register_id, r.read_at, r.value, r.value_text
+FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, wanted)
+CROSS JOIN LATERAL (
+    SELECT r.read_at, r.value, r.value_text FROM core.reading r
+    WHERE r.register_id = w.register_id AND r.read_at >= w.wanted
+    ORDER BY r.read_at LIMIT $3
+) AS r
+ORDER BY w.register_id, r.read_at;
+
+-- name: revise_ledger
+-- Closed rows keep their old value as a revision before they change.
+WITH changed AS (
+    UPDATE core.energy_15m t SET recorded_at = now()
+    FROM (SELECT old.* FROM core.energy_15m old
+          JOIN unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at) USING (register_id, starts_at)) old
+    WHERE t.register_id = old.register_id AND t.starts_at = old.starts_at
+    RETURNING old.*
+)
+INSERT INTO core.energy_revision
+    (register_id, width, starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_from, cause)
+SELECT register_id, '15m', starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_at, $3 FROM changed;
+
+-- name: revise_days
+WITH changed AS (
+    UPDATE core.energy_day t SET recorded_at = now()
+    FROM (SELECT old.* FROM core.energy_day old
+          JOIN unnest($1::int[], $2::date[]) AS w (register_id, day) USING (register_id, day)) old
+    WHERE t.register_id = old.register_id AND t.day = old.day
+    RETURNING old.*
+)
+INSERT INTO core.energy_revision
+    (register_id, width, day, amount, estimated_amount, covered_s, estimated_s, recorded_from, cause)
+SELECT register_id, '1d', day, amount, estimated_amount, covered_s, estimated_s, recorded_at, $3 FROM changed;
+
+-- name: add_ledger
+INSERT INTO core.energy_15m AS t (register_id, starts_at, amount, estimated_amount, covered_s, estimated_s)
+SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::int[], $6::int[])
+ON CONFLICT (register_id, starts_at) DO UPDATE SET
+    amount = t.amount + excluded.amount,
+    estimated_amount = t.estimated_amount + excluded.estimated_amount,
+    covered_s = t.covered_s + excluded.covered_s,
+    estimated_s = t.estimated_s + excluded.estimated_s;
+
+-- name: add_days
+INSERT INTO core.energy_day AS t (register_id, day, amount, estimated_amount, covered_s, estimated_s)
+SELECT * FROM unnest($1::int[], $2::date[], $3::bigint[], $4::bigint[], $5::int[], $6::int[])
+ON CONFLICT (register_id, day) DO UPDATE SET
+    amount = t.amount + excluded.amount,
+    estimated_amount = t.estimated_amount + excluded.estimated_amount,
+    covered_s = t.covered_s + excluded.covered_s,
+    estimated_s = t.estimated_s + excluded.estimated_s;
+
+-- name: add_scope_days
+INSERT INTO core.energy_scope_day AS t
+    (enterprise_id, site_id, carrier, direction, day, amount, estimated_amount, covered_s, estimated_s)
+SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::date[],
+                     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+ON CONFLICT (day, enterprise_id, site_id, carrier, direction) DO UPDATE SET
+    amount = t.amount + excluded.amount,
+    estimated_amount = t.estimated_amount + excluded.estimated_amount,
+    covered_s = t.covered_s + excluded.covered_s,
+    estimated_s = t.estimated_s + excluded.estimated_s;
+
+-- name: drop_empty_ledger
+DELETE FROM core.energy_15m t USING unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at)
+WHERE t.register_id = w.register_id AND t.starts_at = w.starts_at
+  AND t.amount = 0 AND t.estimated_amount = 0 AND t.covered_s = 0 AND t.estimated_s = 0;
+
+-- name: drop_empty_days
+DELETE FROM core.energy_day t USING unnest($1::int[], $2::date[]) AS w (register_id, day)
+WHERE t.register_id = w.register_id AND t.day = w.day
+  AND t.amount = 0 AND t.estimated_amount = 0 AND t.covered_s = 0 AND t.estimated_s = 0;
+
+-- name: drop_empty_scope_days
+DELETE FROM core.energy_scope_day
+WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0 AND day = ANY($1::date[]);
+
+-- name: save_states
+UPDATE core.register_state s SET
+    baseline_at = u.baseline_at, baseline_value = u.baseline_value, baseline_origin = u.baseline_origin,
+    previous_at = u.previous_at, previous_value = u.previous_value, previous_origin = u.previous_origin,
+    runs = u.runs, newest_at = u.newest_at, newest_value = u.newest_value
+FROM unnest($1::int[], $2::timestamptz[], $3::bigint[], $4::smallint[], $5::timestamptz[], $6::bigint[],
+            $7::smallint[], $8::text[], $9::timestamptz[], $10::bigint[])
+    AS u (register_id, baseline_at, baseline_value, baseline_origin, previous_at, previous_value, previous_origin,
+          runs, newest_at, newest_value)
+WHERE s.register_id = u.register_id;
+
+-- name: put_doubts
+INSERT INTO core.doubt AS t (register_id, read_at, outcome, high)
+SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::text[], $4::bigint[])
+ON CONFLICT (register_id, read_at) DO UPDATE SET outcome = excluded.outcome, high = excluded.high;
+
+-- name: drop_doubts
+DELETE FROM core.doubt t USING unnest($1::int[], $2::timestamptz[]) AS w (register_id, read_at)
+WHERE t.register_id = w.register_id AND t.read_at = w.read_at;
+
+-- name: put_events
+INSERT INTO core.event AS t (register_id, kind, read_at, shift)
+SELECT * FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::bigint[])
+ON CONFLICT (register_id, kind, read_at) DO UPDATE SET shift = excluded.shift;
+
+-- name: drop_events
+DELETE FROM core.event t USING unnest($1::int[], $2::text[], $3::timestamptz[]) AS w (register_id, kind, read_at)
+WHERE t.register_id = w.register_id AND t.kind = w.kind AND t.read_at = w.read_at;
+
+-- name: bump_policies
+UPDATE core.register_state SET policy_version = policy_version + 1 WHERE register_id = ANY($1::int[]);
+
+-- name: move_scope_days
+-- Adds ($2 = 1) or takes back ($2 = -1) what the days of these registers are in their scopes.
+INSERT INTO core.energy_scope_day AS t
+    (enterprise_id, site_id, carrier, direction, day, amount, estimated_amount, covered_s, estimated_s)
+SELECT s.enterprise_id, s.site_id, s.carrier, s.direction, d.day, $2 * sum(d.amount)::bigint,
+       $2 * sum(d.estimated_amount)::bigint, $2 * sum(d.covered_s), $2 * sum(d.estimated_s)
+FROM core.energy_day d
+JOIN core.register_scope s ON s.register_id = d.register_id AND d.day >= s.valid_from AND d.day < s.valid_until
+WHERE d.register_id = ANY($1::int[])
+GROUP BY s.enterprise_id, s.site_id, s.carrier, s.direction, d.day
+ORDER BY d.day, s.enterprise_id, s.site_id, s.carrier, s.direction
+ON CONFLICT (day, enterprise_id, site_id, carrier, direction) DO UPDATE SET
+    amount = t.amount + excluded.amount,
+    estimated_amount = t.estimated_amount + excluded.estimated_amount,
+    covered_s = t.covered_s + excluded.covered_s,
+    estimated_s = t.estimated_s + excluded.estimated_s;
+
+-- name: drop_all_empty_scope_days
+DELETE FROM core.energy_scope_day
+WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0;
