@@ -24,8 +24,9 @@ def explain(rules: Any, from_at: int, from_level: int, at: int, value: int, *, a
         found.append(("rise", rise))
     if -rules.noise <= rise < 0:
         found.append(("noise", 0))
-    if rules.modulus is not None and bound is not None and 0 <= rise + rules.modulus <= bound:
-        found.append(("rollover", rise + rules.modulus))
+    if rules.modulus is not None and bound is not None:
+        turned = (rise + turns * rules.modulus for turns in range(1, 30))
+        found.extend(("rollover", amount) for amount in turned if 0 <= amount <= bound)
     return found[0] if len(found) == 1 else None
 
 
@@ -55,9 +56,9 @@ class NaiveFold:
         rules = policy.rules_at(at)
         value = round(raw * rules.multiplier)
         if self.chain:
-            for index, act in enumerate([a for a in policy.acts if self.chain[-1][0] < a.at <= at]):
+            for act in [a for a in policy.acts if self.chain[-1][0] < a.at <= at]:
                 old_value = round(raw * act.old.multiplier)
-                if index == 0 and act.at == at and self.closes(act, value, old_value):
+                if act.at == at and self.closes(act, value, old_value):
                     self.normal(at, old_value, act.old)
                     self.outcome[at] = "closing"
                     for late in [a for a in policy.acts if a.at == at]:
@@ -84,11 +85,13 @@ class NaiveFold:
         """End an epoch."""
         base = self.chain[-1]
         final, start, origin = act.final, act.start, "act"
-        if start is None and raw is not None:
-            final, start = round(raw * act.old.multiplier), round(raw * act.new.multiplier)
+        shown = None if raw is None else round(raw * act.old.multiplier)
+        fits = shown is not None and act.old.in_range(shown) and explain(act.old, *base[:2], act.at, shown, act=True)
+        if start is None and fits:
+            final, start = shown, round(raw * act.new.multiplier)
         elif start is None:
             start, origin = round(base[1] * Fraction(act.new.multiplier, act.old.multiplier)), "assumed"
-        booked = rolled = 0
+        booked = 0
         if final is not None:
             how = explain(act.old, base[0], base[1], act.at, final, act=True)
             if how is None or not act.old.in_range(final):
@@ -96,10 +99,8 @@ class NaiveFold:
             else:
                 booked = how[1]
                 self.book(base, act.at, how[1], act.old)
-                if how[0] == "rollover":
-                    rolled = self.events["rollover", act.at] = -act.old.modulus
         key = (str(act.kind), act.at)
-        self.events[key] = self.events.get(key, 0) + start - base[1] - booked - rolled
+        self.events[key] = self.events.get(key, 0) + start - base[1] - booked
         self.chain = [*self.chain, (act.at, start, origin)]
         self.runs = []
 
@@ -180,13 +181,23 @@ class NaiveFold:
         self.chain = [*self.chain, (at, value, "reading")]
         self.runs = []
 
+    def chain_holds(self, before: tuple[int, int, str], run: list[tuple[int, int, int]]) -> bool:
+        """Whether every reading of the run is plausible after the one before it, the first after `before`."""
+        base = before
+        for at, value, _ in run:
+            how = self.leg(base, at, value, self.policy.rules_at(at))
+            if how is None:
+                return False
+            base = (at, base[1] if how[0] == "noise" else value, "reading")
+        return True
+
     def confirm(self, run: list[tuple[int, int, int]]) -> None:
         """Let a run become the truth."""
         at, value, _ = run[0]
         rules = self.policy.rules_at(at)
         base = self.chain[-1]
         before = self.chain[-2] if len(self.chain) > 1 and base[2] == "reading" else None
-        how = self.leg(before, at, value, rules) if before else None
+        how = self.leg(before, at, value, rules) if before and self.chain_holds(before, run) else None
         if before and how:
             self.booked.pop((before[0], base[0]), None)
             for kind in ("break", "rollover"):

@@ -30,19 +30,27 @@ class HistoryNeededError(Exception):
 def judge(base: Level, at: int, value: int, rules: Rules) -> int | None:
     """The energy from `base` to a reading, or None where it is not plausible.
 
-    Exactly one explanation must fit: a rise within the bound, a fall within the noise (0), or one rollover.
+    Exactly one explanation must fit: a rise within the bound, a fall within the noise (0), or a number of rollovers;
+    where the bound reaches the modulus there are two, and it is undecidable.
     """
     rise = value - base.value
     bound = rules.bound(at - base.at, by_act=base.origin is not Origin.READING)
     if rules.kind is Kind.TOTAL:
         return rise if bound is None or abs(rise) <= bound else None
-    rolled = rise + rules.modulus if rules.modulus is not None and bound is not None else None
-    wraps = rolled is not None and bound is not None and rolled <= bound
-    if rise >= 0:
-        return None if wraps or (bound is not None and rise > bound) else rise
-    if rise >= -rules.noise:
-        return None if wraps else 0
-    return rolled if wraps else None
+    if bound is None:
+        return max(rise, 0) if rise >= -rules.noise else None
+    if rules.modulus is None:
+        return max(rise, 0) if -rules.noise <= rise <= bound else None
+    if -rules.noise <= rise < 0:
+        return None if rise + rules.modulus <= bound else 0
+    amount = rise if rise >= 0 else rise + rules.modulus
+    return amount if amount <= bound < amount + rules.modulus else None
+
+
+def kept_level(base: Level, value: int, rules: Rules) -> int:
+    """The level after a plausible reading: a fall within the noise keeps the higher one."""
+    falls_a_little = rules.kind is Kind.TOTAL_INCREASING and -rules.noise <= value - base.value < 0
+    return base.value if falls_a_little else value
 
 
 class Fold:
@@ -170,8 +178,7 @@ class Fold:
             del runs[:-RUNS_LIMIT]
             return run
         run = max(fitting, key=lambda fit: fit.count)
-        falls_a_little = rules.kind is Kind.TOTAL_INCREASING and -rules.noise <= value - run.last.value < 0
-        run.last = Level(at, run.last.value if falls_a_little else value)
+        run.last = Level(at, kept_level(run.last, value, rules))
         run.count += 1
         if self._keep is None or run.count <= self._keep:
             run.members.append((at, value))
@@ -191,24 +198,37 @@ class Fold:
         if len(run.members) != run.count:
             raise HistoryNeededError
         previous, first = self.state.previous, run.first
-        rules = self.policy.rules_at(first.at)
-        amount = None if previous is None else judge(previous, first.at, first.value, rules)
-        if previous is not None and amount is not None:
+        if previous is not None and self._explains(previous, run):
             self._overrule(previous)
-            self._accept(first.at, first.value, amount, rules)
+            members = run.members
         else:
-            self._shift(first, rules)
+            self._shift(first, self.policy.rules_at(first.at))
+            members = run.members[1:]
         self.state.runs = []
-        for at, value in run.members[1:]:
+        for at, value in members:
             self._follow(at, value)
         self._settle_hindsight([at for at, _ in run.members[:-1]])
         self.effects.events[EventKind.HELD, run.members[-1][0]] = None
 
+    def _explains(self, previous: Level, run: Run) -> bool:
+        """Whether the whole run is plausible after the baseline before the present one.
+
+        Its first reading decides, but for a fall within the noise: the higher level kept may be out of reach of the
+        next reading.
+        """
+        base = previous
+        for at, value in run.members:
+            rules = self.policy.rules_at(at)
+            if judge(base, at, value, rules) is None:
+                return False
+            base = Level(at, kept_level(base, value, rules))
+        return True
+
     def _follow(self, at: int, value: int) -> None:
         base, rules = self.state.base, self.policy.rules_at(at)
-        assert base is not None  # noqa: S101 - the run's member before
+        assert base is not None  # noqa: S101 - the reading or the run's member before
         amount = judge(base, at, value, rules)
-        assert amount is not None  # noqa: S101 - it joined the run by this very judgement
+        assert amount is not None  # noqa: S101 - it joined the run, or was explained, by this very judgement
         self._accept(at, value, amount, rules)
 
     def _settle_hindsight(self, members: list[int]) -> None:
@@ -281,28 +301,30 @@ class Fold:
         base, state, events = self.state.base, self.state, self.effects.events
         assert base is not None  # noqa: S101 - acts before the first reading end nothing
         final, start, origin = self._levels(act, raw, base)
-        booked = rolled = 0
+        booked = 0
         if final is not None:
-            amount = judge(Level(base.at, base.value, Origin.ACT), act.at, final, act.old)
-            if amount is None or not act.old.in_range(final):
+            amount = self._final_amount(act, final)
+            if amount is None:
                 events[EventKind.INCONSISTENT, act.at] = 0
             else:
                 self.effects.segments.append(self._segment(base, act.at, amount, act.old))
                 booked = amount
-                if act.old.kind is Kind.TOTAL_INCREASING and final < base.value and amount:
-                    rolled = -(act.old.modulus or 0)
-                    events[EventKind.ROLLOVER, act.at] = rolled
         key = (EventKind(act.kind.value), act.at)
-        events[key] = (events.get(key) or 0) + start - base.value - booked - rolled
+        events[key] = (events.get(key) or 0) + start - base.value - booked
         state.base, state.previous, state.runs = Level(act.at, start, origin), None, []
 
-    @staticmethod
-    def _levels(act: EpochAct, raw: int | Fraction | None, base: Level) -> tuple[int | None, int, Origin]:
+    def _levels(self, act: EpochAct, raw: int | Fraction | None, base: Level) -> tuple[int | None, int, Origin]:
+        """The last level before the act, where known, and the first one after it."""
         if act.start is not None:
             return act.final, act.start, Origin.ACT
-        if raw is not None:
+        if raw is not None and self._final_amount(act, act.old.level(raw)) is not None:
             return act.old.level(raw), act.new.level(raw), Origin.ACT
         return None, round(base.value * act.new.multiplier / act.old.multiplier), Origin.ASSUMED
+
+    def _final_amount(self, act: EpochAct, final: int) -> int | None:
+        base = self.state.base
+        assert base is not None  # noqa: S101 - acts before the first reading end nothing
+        return judge(base._replace(origin=Origin.ACT), act.at, final, act.old) if act.old.in_range(final) else None
 
     # interval amounts and measurements ------------------------------------------------------------------------
 
