@@ -1,0 +1,1 @@
+"""The command, and the embedded default that runs everything on one machine."""

@@ -1,0 +1,5 @@
+"""`python -m tanfeng` is the `tanfeng` command."""
+
+from tanfeng.cli import main
+
+main()
