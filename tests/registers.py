@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.store.pool import NEG_INFINITY
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -65,7 +67,7 @@ async def add_register(
         await con.execute(
             "INSERT INTO core.register_policy VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             register_id,
-            version.valid_from,
+            max(version.valid_from, NEG_INFINITY),
             version.max_rate,
             version.resolution,
             version.modulus,

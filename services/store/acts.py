@@ -46,7 +46,7 @@ async def withdraw(con: Connection, act_id: int, *, author: str) -> None:
     """
     row = await con.fetchrow(SQL["find_act"], act_id)
     if row is None:
-        raise TanfengError(f"there is no act {act_id} in force", "list them with `tanfeng held acts`")
+        raise TanfengError(f"there is no act {act_id} in force", "list them with `tanfeng held acts REGISTER`")
 
     async def leave() -> None:
         await con.execute(SQL["withdraw_act"], act_id, author)

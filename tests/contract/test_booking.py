@@ -108,10 +108,10 @@ async def assert_books_are_one_fold(con: Connection, register_id: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("TANFENG_SEED", "1"))])
-async def test_arrival_does_not_matter_in_the_store(database: str, seed: int) -> None:
+async def test_arrival_does_not_matter_in_the_store(edition_database: str, seed: int) -> None:
     """Any order, repetition and batching, acts at any moment, two writers: the books of one fold."""
     rnd = Random(seed)
-    async with writers(database, 2) as connections:
+    async with writers(edition_database, 2) as connections:
         lives: dict[int, History] = {}
         for number in range(LIVES):
             history = History(rnd)

@@ -1,0 +1,33 @@
+-- Rebuilding and comparing.
+
+-- name: all_readings
+SELECT read_at, value, value_text FROM core.reading WHERE register_id = $1 ORDER BY read_at;
+
+-- name: ledger_of
+SELECT starts_at, amount, estimated_amount, covered_s, estimated_s FROM core.energy_15m WHERE register_id = $1;
+
+-- name: days_of
+SELECT day, amount, estimated_amount, covered_s, estimated_s FROM core.energy_day WHERE register_id = $1;
+
+-- name: doubts_of
+SELECT read_at, outcome, high FROM core.doubt WHERE register_id = $1;
+
+-- name: events_of
+SELECT kind, read_at, shift FROM core.event WHERE register_id = $1;
+
+-- name: wrong_scope_days
+SELECT enterprise_id, site_id, carrier, direction, day,
+       t.amount AS stored, s.amount AS rebuilt, t.covered_s AS stored_s, s.covered_s AS rebuilt_s
+FROM core.energy_scope_day t
+FULL JOIN (
+    SELECT s.enterprise_id, s.site_id, s.carrier, s.direction, d.day,
+           sum(d.amount)::bigint AS amount, sum(d.estimated_amount)::bigint AS estimated_amount,
+           sum(d.covered_s)::bigint AS covered_s, sum(d.estimated_s)::bigint AS estimated_s
+    FROM core.energy_day d
+    JOIN core.register_scope s ON s.register_id = d.register_id AND d.day >= s.valid_from AND d.day < s.valid_until
+    GROUP BY s.enterprise_id, s.site_id, s.carrier, s.direction, d.day
+    HAVING (sum(d.amount), sum(d.estimated_amount), sum(d.covered_s), sum(d.estimated_s)) <> (0, 0, 0, 0)
+) s USING (enterprise_id, site_id, carrier, direction, day)
+WHERE (t.amount, t.estimated_amount, t.covered_s, t.estimated_s)
+      IS DISTINCT FROM (s.amount, s.estimated_amount, s.covered_s, s.estimated_s)
+ORDER BY day, enterprise_id, site_id, carrier, direction;

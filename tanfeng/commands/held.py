@@ -1,0 +1,189 @@
+"""`tanfeng held`: what waits for a decision, what each explanation would book, and deciding by declaring an act."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.accounting.policy import Act
+from services.errors import TanfengError
+from services.model import ActKind, iso
+from services.store.acts import declare, withdraw
+from services.store.held import HeldRegister, explain, find_register, held_registers
+from services.store.pool import INFINITY, connect
+from services.store.queries import SQL
+from services.units import decimal_text
+from services.wire.outcome import RefusedError
+from services.wire.times import iso_time
+from tanfeng.commands.migrate import database_dsn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.store.pool import Connection
+
+_MEANING = {
+    "false": ("误读，不计电量；表恢复后照常", "read wrongly: nothing is booked", "ignore --at FROM --until UNTIL"),
+    "swap": ("换了表，首段未知", "another meter: the way is unknown", "replacement --at AT --final F --start S"),
+    "restart": ("从零重新计数", "started again at zero", "reset --at AT"),
+    "rise": ("全部为真实用量", "all of it was used", "correct max_rate in the registry"),
+    "rollover": ("寄存器翻转", "passed its modulus", "replacement --at AT --final MODULUS --start 0"),
+}
+Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]
+Name = Annotated[str, typer.Argument(help="enterprise/meter/register")]
+Author = Annotated[str, typer.Option("--as", help="who decides, for the audit log")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(no_args_is_help=True, help="存疑读数的查看与裁定。Look at what is held, and decide it.")
+    for command in (list_command, show, decide, acts, withdraw_command):
+        group.command(command.__name__.removesuffix("_command"))(command)
+    app.add_typer(group, name="held")
+
+
+@asynccontextmanager
+async def _database(dsn: str) -> AsyncIterator[Connection]:
+    con = await connect(database_dsn(dsn), name="tanfeng-held")
+    try:
+        yield con
+    finally:
+        await con.close()
+
+
+def list_command(dsn: Dsn = "") -> None:
+    """列出待判定的寄存器。List the registers with held runs."""
+    asyncio.run(_list(dsn))
+
+
+async def _list(dsn: str) -> None:
+    async with _database(dsn) as con:
+        found = await held_registers(con)
+    table = Table(title="待判定 / held")
+    for heading in ("寄存器 / register", "基准 / baseline", "首个存疑 / first held", "读数 / readings", "至 / until"):
+        table.add_column(heading)
+    for held in found:
+        for run in held.runs:
+            base = f"{decimal_text(held.base.value)} {held.unit} @ {iso(held.base.at)}"
+            first = f"{decimal_text(run.first.value)} @ {iso(run.first.at)}"
+            table.add_row(held.name, base, first, str(run.count), iso(run.last.at))
+    Console().print(table if found else "没有待判定的读数 / nothing is held")
+
+
+def show(register: Name, dsn: Dsn = "") -> None:
+    """显示存疑读数、上限和各种解释的入账结果。Show the run, the bound, and what each explanation would book."""
+    asyncio.run(_show(register, dsn))
+
+
+async def _show(register: str, dsn: str) -> None:
+    async with _database(dsn) as con:
+        found = await held_registers(con, await find_register(con, register))
+        if not found:
+            raise TanfengError(f"nothing is held at {register}", "see `tanfeng held list`")
+        await _print_runs(con, found[0])
+
+
+async def _print_runs(con: Connection, held: HeldRegister) -> None:
+    console = Console()
+    console.print(f"{held.name}: 基准 / baseline {decimal_text(held.base.value)} {held.unit} @ {iso(held.base.at)}")
+    for number, run in enumerate(await explain(con, held), 1):
+        bound = "未知 / unknown" if run.bound is None else f"{decimal_text(run.bound)} {held.unit}"
+        console.print(
+            f"第 {number} 组 / run {number}: {run.run.count} 个读数 / readings, "
+            f"{decimal_text(run.run.first.value)} @ {iso(run.run.first.at)} … "
+            f"{decimal_text(run.run.last.value)} @ {iso(run.run.last.at)}; 上限 / bound {bound}"
+        )
+        table = Table()
+        for heading in ("解释 / explanation", f"会入账 / would book [{held.unit}]", "合理 / fits", "裁定 / decide"):
+            table.add_column(heading)
+        for each in run.explanations:
+            zh, en, command = _MEANING[each.code.split()[0]]
+            own = 0 if each.code == "false" else run.own_amount
+            booked = f"{decimal_text(each.leg)} + {decimal_text(own)}"
+            table.add_row(f"{each.code}: {zh} / {en}", booked, "是 / yes" if each.fits else "否 / no", command)
+        console.print(table)
+
+
+def decide(
+    register: Name,
+    kind: Annotated[ActKind, typer.Argument(help="the act that is true")],
+    at: Annotated[str, typer.Option(help="when it happened; the start of what to ignore; the reading to correct")],
+    author: Author,
+    reason: Annotated[str, typer.Option(help="why, for the audit log")],
+    until: Annotated[str, typer.Option(help="ignore: the end, not included")] = "",
+    final: Annotated[str, typer.Option(help="replacement: the old meter's last value")] = "",
+    start: Annotated[str, typer.Option(help="replacement: the new meter's first value")] = "",
+    value: Annotated[str, typer.Option(help="multiplier: the new one; correction: the right value")] = "",
+    reading: Annotated[str, typer.Option(help="multiplier: what the meter showed when it changed")] = "",
+    dsn: Dsn = "",
+) -> None:
+    """申明一个事实（换表、归零、变比、忽略、更正），账目随之重算。Declare an act; the books follow."""
+    act = Act(
+        kind,
+        _instant("--at", at),
+        until=_instant("--until", until) if until else None,
+        final=_number("--final", final),
+        start=_number("--start", start),
+        value=_number("--value", value),
+        reading=_number("--reading", reading),
+    )
+    number = asyncio.run(_decide(dsn, register, act, author, reason))
+    typer.echo(f"已申明第 {number} 号 / declared as act {number}; 撤销 / undo: tanfeng held withdraw {number}")
+
+
+async def _decide(dsn: str, register: str, act: Act, author: str, reason: str) -> int:
+    async with _database(dsn) as con, con.transaction():
+        register_id = await find_register(con, register)
+        return await declare(con, register_id, act, author=author, reason=reason)
+
+
+def acts(register: Name, dsn: Dsn = "") -> None:
+    """列出一个寄存器的申明。List a register's acts, the withdrawn ones too."""
+    asyncio.run(_acts(register, dsn))
+
+
+async def _acts(register: str, dsn: str) -> None:
+    async with _database(dsn) as con:
+        rows = await con.fetch(SQL["acts_of"], await find_register(con, register))
+    for row in rows:
+        facts = " ".join(f"{key} {row[key]}" for key in ("final", "start", "value", "reading") if row[key] is not None)
+        gone = "" if row["recorded_until"] == INFINITY else f" — 已撤销 / withdrawn by {row['withdrawn_by']}"
+        typer.echo(f"{row['act_id']} {row['kind']} {iso(row['at'])} {facts} · {row['author']}: {row['reason']}{gone}")
+
+
+def withdraw_command(
+    act: Annotated[int, typer.Argument(help="the act's number")], author: Author, dsn: Dsn = ""
+) -> None:
+    """撤销一个申明，账目随之重算。Withdraw an act; the books follow."""
+    asyncio.run(_withdraw(dsn, act, author))
+    typer.echo(f"已撤销 / withdrawn: {act}")
+
+
+async def _withdraw(dsn: str, act: int, author: str) -> None:
+    async with _database(dsn) as con, con.transaction():
+        await withdraw(con, act, author=author)
+
+
+def _instant(option: str, text: str) -> int:
+    try:
+        return iso_time(text, None)
+    except RefusedError as refusal:
+        raise TanfengError(f"{option} {refusal.detail} is no instant", "write 2026-01-01T13:30:00+08:00") from None
+
+
+def _number(option: str, text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise TanfengError(f"{option} {text!r} is no number", "write a decimal such as 516200")
+    return number
