@@ -150,8 +150,11 @@ def compile_policy(
     multiplier: Fraction = Fraction(1),
     integrate: bool = False,
 ) -> Policy:
-    """Compile declared versions (at least one; the earliest holds for all time before it) and acts."""
-    acts = sorted(acts, key=lambda act: act.at)
+    """Compile declared versions (at least one; the earliest holds for all time before it) and acts.
+
+    Of two acts of one kind at one instant the later declared stands.
+    """
+    acts = sorted({(act.kind, act.at, act.until): act for act in acts}.values(), key=lambda act: act.at)
     dated = sorted(versions, key=lambda version: version.valid_from)
     changes = [(EVER, multiplier)] + [
         (act.at, Fraction(act.value)) for act in acts if act.kind is ActKind.MULTIPLIER and act.value is not None
