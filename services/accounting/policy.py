@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 EVER: Final = -(2**63)
 """Before every reading: where the first version of a policy starts."""
+
+ABOVE_ALL: Final = 2**80
+"""Above every level."""
+
+HOUR_BOUND: Final = 20 * HOUR_US
+"""Denominator of the bound: µs an hour, and the 20 of the margin 21/20."""
 
 DEFAULT_SLACK_US: Final = 60 * SECOND_US
 DEFAULT_GAP_INTERVALS: Final = 4
@@ -75,6 +82,10 @@ class Rules:
     multiplier: Fraction
     times: int | None
     """The multiplier where it is an integer, else None."""
+    hourly_bound: int
+    """`max_rate` with its margin of 5 %, in HOUR_BOUND-ths a µs; 0 where it is unknown."""
+    ceiling: int
+    """The modulus, or more than any value where there is none."""
 
     def level(self, raw: int | Fraction) -> int:
         """Thousandths before the multiplier → the booked level, half-even once."""
@@ -88,7 +99,7 @@ class Rules:
             return None
         if by_act:
             elapsed += self.interval
-        return self.max_rate * (elapsed + self.slack) * 21 // (20 * HOUR_US) + self.step
+        return self.hourly_bound * (elapsed + self.slack) // HOUR_BOUND + self.step
 
     def in_range(self, value: int) -> bool:
         """Whether a register that only rises can show `value` at all."""
@@ -128,6 +139,13 @@ class Policy:
     corrections: dict[int, Fraction] = field(default_factory=dict)
     acts_at: tuple[int, ...] = ()
 
+    @cached_property
+    def plain(self) -> bool:
+        """Whether one version of bounded rules judges all readings and nothing was ever declared."""
+        rules = self.rules[0]
+        declared = self.acts or self.ignored or self.corrections or len(self.rules) > 1
+        return self.kind is Kind.TOTAL_INCREASING and not declared and None not in {rules.max_rate, rules.times}
+
     def rules_at(self, at: int) -> Rules:
         """The rules for a reading at `at`."""
         return self.rules[0] if len(self.rules) == 1 else self.rules[bisect_right(self.rules_from, at) - 1]
@@ -164,7 +182,13 @@ def compile_policy(
         _rules(kind, _latest(dated, start), _in_force(changes, start), unit_factor, integrate=integrate)
         for start in starts
     )
-    epoch_acts = tuple(_epoch_act(act, starts, rules, unit_factor) for act in acts if act.kind in _ENDS_EPOCH)
+    new_levels = {act.at for act in acts if act.kind in _NEW_LEVEL}
+    epoch_acts = tuple(
+        _epoch_act(act, starts, rules, unit_factor)
+        for act in acts
+        # A meter swapped together with its transformers: the swap alone says both levels.
+        if act.kind in _NEW_LEVEL or (act.kind is ActKind.MULTIPLIER and act.at not in new_levels)
+    )
     return Policy(
         kind=kind,
         rules=rules,
@@ -180,7 +204,7 @@ def compile_policy(
     )
 
 
-_ENDS_EPOCH: Final = (ActKind.REPLACEMENT, ActKind.RESET, ActKind.MULTIPLIER)
+_NEW_LEVEL: Final = (ActKind.REPLACEMENT, ActKind.RESET)
 
 
 def _latest(dated: Sequence[Version], at: int) -> Version:
@@ -194,12 +218,14 @@ def _in_force(changes: Sequence[tuple[int, Fraction]], at: int) -> Fraction:
 
 def _rules(kind: Kind, version: Version, multiplier: Fraction, unit_factor: Fraction, *, integrate: bool) -> Rules:
     displayed = unit_factor * MILLI * multiplier
+    max_rate = None if version.max_rate is None else ceil(Fraction(version.max_rate) * unit_factor * MILLI)
+    modulus = None if version.modulus is None else half_even(Fraction(version.modulus) * displayed)
     return Rules(
         kind=kind,
         integrate=integrate,
-        max_rate=None if version.max_rate is None else ceil(Fraction(version.max_rate) * unit_factor * MILLI),
+        max_rate=max_rate,
         step=max(1, ceil(Fraction(version.resolution) * displayed)),
-        modulus=None if version.modulus is None else half_even(Fraction(version.modulus) * displayed),
+        modulus=modulus,
         interval=version.interval_us,
         gap=version.gap_us,
         slack=version.slack_us,
@@ -207,6 +233,8 @@ def _rules(kind: Kind, version: Version, multiplier: Fraction, unit_factor: Frac
         on_fall=version.on_fall,
         multiplier=multiplier,
         times=int(multiplier) if multiplier.denominator == 1 else None,
+        hourly_bound=0 if max_rate is None else max_rate * 21,
+        ceiling=ABOVE_ALL if modulus is None else modulus,
     )
 
 
