@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from services.accounting.fold import judge, kept_level
+from services.accounting.legs import judge, kept_level
 from services.accounting.state import Level
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from services.accounting.legs import bound_of, broken_leg, judge, kept_level, segment_of
 from services.accounting.policy import HOUR_BOUND
 from services.accounting.state import Effects, EventKind, Level, Origin, Outcome, Run, Segment, State, Verdict
 from services.model import HOUR_US, Kind, OnFall
@@ -26,32 +27,6 @@ _REGISTERS: Final = (Kind.TOTAL_INCREASING, Kind.TOTAL)
 
 class HistoryNeededError(Exception):
     """A run became the truth whose members the state no longer holds: fold again from the readings."""
-
-
-def judge(base: Level, at: int, value: int, rules: Rules) -> int | None:
-    """The energy from `base` to a reading, or None where it is not plausible.
-
-    Exactly one explanation must fit: a rise within the bound, a fall within the noise (0), or a number of rollovers;
-    where the bound reaches the modulus there are two, and it is undecidable.
-    """
-    rise = value - base.value
-    bound = rules.bound(at - base.at, by_act=base.origin is not Origin.READING)
-    if rules.kind is Kind.TOTAL:
-        return rise if bound is None or abs(rise) <= bound else None
-    if bound is None:
-        return max(rise, 0) if rise >= -rules.noise else None
-    if rules.modulus is None:
-        return max(rise, 0) if -rules.noise <= rise <= bound else None
-    if -rules.noise <= rise < 0:
-        return None if rise + rules.modulus <= bound else 0
-    amount = rise if rise >= 0 else rise + rules.modulus
-    return amount if amount <= bound < amount + rules.modulus else None
-
-
-def kept_level(base: Level, value: int, rules: Rules) -> int:
-    """The level after a plausible reading: a fall within the noise keeps the higher one."""
-    falls_a_little = rules.kind is Kind.TOTAL_INCREASING and -rules.noise <= value - base.value < 0
-    return base.value if falls_a_little else value
 
 
 class Fold:
@@ -122,6 +97,13 @@ class Fold:
             for act in self.policy.acts_between(self.state.base.at, at):
                 self._end_epoch(act, None)
 
+    @property
+    def _base(self) -> Level:
+        """The baseline, where there is one: all but the first reading is judged after it."""
+        if self.state.base is None:
+            raise RuntimeError("no reading has been taken yet")
+        return self.state.base
+
     # registers ------------------------------------------------------------------------------------------------
 
     def _take_register(self, at: int, raw: int | Fraction, rules: Rules) -> None:
@@ -151,10 +133,8 @@ class Fold:
 
     def _accept(self, at: int, value: int, amount: int, rules: Rules) -> None:
         """The reading is the new baseline; readings held since the old one are false."""
-        state, effects = self.state, self.effects
-        base = state.base
-        assert base is not None  # noqa: S101 - only called after a baseline
-        effects.segments.append(self._segment(base, at, amount, rules))
+        state, effects, base = self.state, self.effects, self._base
+        effects.segments.append(segment_of(base, at, amount, rules))
         state.previous = base
         if state.runs:
             state.runs = []
@@ -167,9 +147,6 @@ class Fold:
                 return
         state.base = Level(at, value)
         effects.verdicts[at] = SOUND
-
-    def _segment(self, base: Level, at: int, amount: int, rules: Rules) -> Segment:
-        return Segment(base.at, at, amount, at - base.at > rules.gap or base.origin is Origin.ASSUMED)
 
     # what is held ---------------------------------------------------------------------------------------------
 
@@ -189,9 +166,8 @@ class Fold:
             self._confirm(run)
 
     def _is_restart(self, at: int, value: int, rules: Rules) -> bool:
-        base = self.state.base
-        assert base is not None  # noqa: S101 - only called after a baseline
-        bound = self._bound(base, at, rules)
+        base = self._base
+        bound = bound_of(base, at, rules)
         return rules.kind is Kind.TOTAL_INCREASING and bound is not None and value < base.value and value <= bound
 
     def _join(self, at: int, value: int, rules: Rules) -> Run:
@@ -251,8 +227,7 @@ class Fold:
         return True
 
     def _follow(self, at: int, value: int) -> None:
-        base, rules = self.state.base, self.policy.rules_at(at)
-        assert base is not None  # noqa: S101 - the reading or the run's member before
+        base, rules = self._base, self.policy.rules_at(at)
         amount = judge(base, at, value, rules)
         assert amount is not None  # noqa: S101 - it joined the run, or was explained, by this very judgement
         self._accept(at, value, amount, rules)
@@ -266,15 +241,14 @@ class Fold:
 
     def _overrule(self, previous: Level) -> None:
         """The baseline alone was false: take back what led to it."""
-        base = self.state.base
-        assert base is not None  # noqa: S101 - there was one before it
+        base = self._base
         rules, events = self.policy.rules_at(base.at), self.effects.events
         amount = judge(previous, base.at, base.value, rules)
         if amount is None:
-            segment = self._broken_leg(previous, base, rules)
+            segment = broken_leg(previous, base, rules)
             events[EventKind.BREAK, base.at] = None
         else:
-            segment = self._segment(previous, base.at, amount, rules)
+            segment = segment_of(previous, base.at, amount, rules)
             if rules.kind is Kind.TOTAL_INCREASING and base.value < previous.value:
                 events[EventKind.ROLLOVER, base.at] = None
         if segment is not None:
@@ -285,27 +259,14 @@ class Fold:
 
     def _shift(self, first: Level, rules: Rules) -> None:
         """The level breaks: `first` is the new baseline."""
-        base = self.state.base
-        assert base is not None  # noqa: S101 - only held after a baseline
-        segment = self._broken_leg(base, first, rules)
+        base = self._base
+        segment = broken_leg(base, first, rules)
         booked = 0
         if segment is not None:
             self.effects.segments.append(segment)
             booked = segment.amount
         self.effects.events[EventKind.BREAK, first.at] = first.value - base.value - booked
         self.state = State(base=first, previous=base)
-
-    def _broken_leg(self, base: Level, first: Level, rules: Rules) -> Segment | None:
-        """A break books its first value, estimated, only where a restart near zero explains it."""
-        bound = self._bound(base, first.at, rules)
-        nearer_zero = 2 * first.value < base.value
-        if rules.kind is Kind.TOTAL_INCREASING and bound is not None and first.value <= bound and nearer_zero:
-            return Segment(base.at, first.at, first.value, estimated=True)
-        return None
-
-    @staticmethod
-    def _bound(base: Level, at: int, rules: Rules) -> int | None:
-        return rules.bound(at - base.at, by_act=base.origin is not Origin.READING)
 
     # acts -----------------------------------------------------------------------------------------------------
 
@@ -324,8 +285,7 @@ class Fold:
 
     def _end_epoch(self, act: EpochAct, raw: int | Fraction | None) -> None:
         """Book up to the act if its final level is plausible, and start again at its level."""
-        base, state, events = self.state.base, self.state, self.effects.events
-        assert base is not None  # noqa: S101 - acts before the first reading end nothing
+        base, state, events = self._base, self.state, self.effects.events
         final, start, origin = self._levels(act, raw, base)
         booked = 0
         if final is not None:
@@ -333,7 +293,7 @@ class Fold:
             if amount is None:
                 events[EventKind.INCONSISTENT, act.at] = 0
             else:
-                self.effects.segments.append(self._segment(base, act.at, amount, act.old))
+                self.effects.segments.append(segment_of(base, act.at, amount, act.old))
                 booked = amount
         key = (EventKind(act.kind.value), act.at)
         events[key] = (events.get(key) or 0) + start - base.value - booked
@@ -348,8 +308,7 @@ class Fold:
         return None, round(base.value * act.new.multiplier / act.old.multiplier), Origin.ASSUMED
 
     def _final_amount(self, act: EpochAct, final: int) -> int | None:
-        base = self.state.base
-        assert base is not None  # noqa: S101 - acts before the first reading end nothing
+        base = self._base
         return judge(base._replace(origin=Origin.ACT), act.at, final, act.old) if act.old.in_range(final) else None
 
     # interval amounts and measurements ------------------------------------------------------------------------
