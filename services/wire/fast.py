@@ -81,7 +81,7 @@ def decode_fast(
         return None
 
 
-def _arrivals(  # noqa: C901, PLR0911, PLR0912, PLR0917 - the hot loop: each call in it costs some percent
+def _arrivals(  # noqa: C901, PLR0911, PLR0912 - the hot loop: each call in it costs some percent
     readings: Iterable[_Reading],
     enterprise: str,
     meter: str | None,

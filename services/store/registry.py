@@ -1,0 +1,188 @@
+"""The registry in the database: the directory that decoding needs, and the application of a plan."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import fields
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from services.accounting.policy import Act
+from services.errors import TanfengError
+from services.model import Kind, MeterRef, RegisterRef, iso
+from services.store.acts import declare, withdraw
+from services.store.pool import NEG_INFINITY
+from services.store.queries import SQL
+from services.store.rebook import rebook, rescope
+from services.units import declared_factor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from services.registry.models import DeclaredAct, Ownership, Placement, PolicyVersion, RegisterKey
+    from services.registry.plan import Plan
+    from services.store.pool import Connection
+
+Directory = dict[tuple[str, str], MeterRef]
+
+_AUDITED_LINES: Final = 1000
+
+
+async def registry_version(con: Connection) -> int:
+    """Rises with every applied plan; the directory of an older version must be loaded again."""
+    version: int = await con.fetchval(SQL["registry_version"])
+    return version
+
+
+async def load_directory(con: Connection) -> tuple[int, Directory]:
+    """The registry version and every registered meter by (enterprise, meter).
+
+    The version is read first: what changes in between is loaded again.
+    """
+    version = await registry_version(con)
+    directory: Directory = {}
+    for row in await con.fetch(SQL["registry_directory"]):
+        key = (row["enterprise"], row["meter"])
+        meter = directory.get(key)
+        if meter is None:
+            meter = directory[key] = MeterRef(*key, registers={}, zone=row["naive_zone"])
+        unit_factor = _factor(row["unit"], row["carrier_unit"], row["kind"])
+        meter.registers[row["register"]] = RegisterRef(row["register_id"], unit_factor, Fraction(row["multiplier"]))
+    return version, directory
+
+
+@lru_cache(maxsize=1024)
+def _factor(unit: str, carrier_unit: str | None, kind: str) -> Fraction:
+    return declared_factor(unit, carrier_unit, momentary=kind == Kind.MEASUREMENT)
+
+
+async def apply_plan(con: Connection, plan: Plan, author: str) -> None:
+    """Apply a plan in one transaction and write it to the audit log; energy already booked is booked anew.
+
+    Raises:
+        TanfengError: The registry changed since the plan was made.
+    """
+    if plan.is_empty:
+        return
+    async with con.transaction():
+        if await con.fetchval(SQL["registry_lock"]) != plan.base_version:
+            raise TanfengError("the registry changed since this plan was made", "run the command again")
+        await _lock_states(con, plan)
+        for name in ("districts", "enterprises", "sites", "meters", "registers"):
+            await con.execute(SQL[f"registry_upsert_{name}"], _rows(getattr(plan, name)))
+        await _move(con, plan)
+        await _judge(con, plan)
+        await _declare(con, plan, author)
+        await con.execute(SQL["registry_bump"])
+        detail = {"changes": plan.words[:_AUDITED_LINES], "count": len(plan.words)}
+        await con.execute(SQL["audit_add"], author, "registry applied", json.dumps(detail, ensure_ascii=False))
+
+
+async def _lock_states(con: Connection, plan: Plan) -> None:
+    """Lock every register that will be booked anew, in id order and at once: ingest locks in that order too."""
+    keys = [*plan.policies_since, *(key for key, _ in plan.acts)]
+    ids = {*(await _ids(con, keys)).values(), *await _moved(con, plan)}
+    await con.fetch(SQL["lock_states"], sorted(ids))
+
+
+async def _moved(con: Connection, plan: Plan) -> list[int]:
+    """Registers, so far registered, whose site or meter has other owners or places in the plan."""
+    enterprises, meters = _columns(plan.placements, 2)
+    return [row["register_id"] for row in await con.fetch(SQL["registry_moved"], [*plan.owners], enterprises, meters)]
+
+
+async def _move(con: Connection, plan: Plan) -> None:
+    if not plan.owners and not plan.placements:
+        return
+    owners = _text([{"site": site, **_dated(each)} for site, all_ in plan.owners.items() for each in all_])
+    places = _text(
+        [{"enterprise": e, "meter": m, **_dated(each)} for (e, m), all_ in plan.placements.items() for each in all_]
+    )
+
+    async def change() -> None:
+        await con.execute(SQL["registry_end_owners"], owners, [*plan.owners])
+        await con.execute(SQL["registry_add_owners"], owners)
+        await con.execute(SQL["registry_end_placements"], places, *_columns(plan.placements, 2))
+        await con.execute(SQL["registry_add_placements"], places)
+
+    await rescope(con, await _moved(con, plan), change)
+
+
+async def _judge(con: Connection, plan: Plan) -> None:
+    """Write new policies; registers that were there before are booked anew, those of one start together."""
+    ids = await _ids(con, plan.policies)
+    groups: dict[int | None, list[RegisterKey]] = defaultdict(list)
+    for key, since in plan.policies_since.items():
+        groups[since].append(key)
+    fresh = [key for key in plan.policies if key not in plan.policies_since]
+    await _write_policies(con, [(ids[key], each) for key in fresh for each in plan.policies[key]], [])
+    for since, keys in groups.items():
+        own = [ids[key] for key in keys]
+        rows = [(ids[key], each) for key in keys for each in plan.policies[key]]
+
+        async def change(rows: list[tuple[int, PolicyVersion]] = rows, own: list[int] = own) -> None:
+            await _write_policies(con, rows, own)
+
+        await rebook(con, own, NEG_INFINITY if since is None else since, change, cause="policy")
+
+
+async def _write_policies(con: Connection, rows: Sequence[tuple[int, PolicyVersion]], changed: list[int]) -> None:
+    wanted = _text(
+        [
+            {
+                **_fields(version),
+                "register_id": register_id,
+                "valid_from": "-infinity" if version.valid_from is None else iso(version.valid_from),
+            }
+            for register_id, version in rows
+        ]
+    )
+    if changed:
+        await con.execute(SQL["registry_end_policies"], wanted, changed)
+    await con.execute(SQL["registry_add_policies"], wanted)
+
+
+async def _declare(con: Connection, plan: Plan, author: str) -> None:
+    ids = await _ids(con, (key for key, _ in plan.acts))
+    for number in plan.withdrawn:
+        await withdraw(con, number, author=author)
+    for key, act in plan.acts:
+        await declare(con, ids[key], _act(act), author=author, reason=act.reason)
+
+
+def _act(act: DeclaredAct) -> Act:
+    return Act(act.kind, act.at, act.until, act.final, act.start, act.value, act.reading)
+
+
+async def _ids(con: Connection, keys: Iterable[RegisterKey]) -> dict[RegisterKey, int]:
+    rows = await con.fetch(SQL["registry_register_ids"], *_columns(keys, 3))
+    return {(row["enterprise"], row["meter"], row["code"]): row["register_id"] for row in rows}
+
+
+def _columns(keys: Iterable[tuple[str, ...]], width: int) -> list[list[str]]:
+    rows = list(keys)
+    return [[row[index] for row in rows] for index in range(width)]
+
+
+def _dated(version: Ownership | Placement) -> dict[str, object]:
+    unbounded = {"valid_from": version.valid_from or "-infinity", "valid_until": version.valid_until or "infinity"}
+    return {**_fields(version), **unbounded}
+
+
+def _rows(things: Sequence[object]) -> str:
+    return _text([_fields(each) for each in things])
+
+
+def _fields(thing: object) -> dict[str, object]:
+    names = (field.name for field in fields(thing))  # type: ignore[arg-type]  # all are dataclasses
+    return {name: getattr(thing, name) for name in names if name not in _VERSIONED}
+
+
+_VERSIONED: Final = frozenset({"owners", "placements", "policies", "acts"})
+
+
+def _text(rows: Sequence[dict[str, object]]) -> str:
+    """Rows as JSON; decimals and dates as their exact text."""
+    return json.dumps(rows, default=str, ensure_ascii=False)
