@@ -34,6 +34,7 @@ async def declare(con: Connection, register_id: int, act: Act, *, author: str, r
 
     await rebook(con, [register_id], act.at, enter, cause="act", until_us=_settled(act.kind, act.at, act.until))
     detail = {"act": number, "register": register_id, "kind": act.kind.value, "at": iso(act.at), "reason": reason}
+    await con.execute(SQL["registry_bump"])  # the decoder checks ranges by the multiplier
     await con.execute(SQL["write_audit"], author, "act declared", json.dumps(detail))
     return number
 
@@ -53,6 +54,7 @@ async def withdraw(con: Connection, act_id: int, *, author: str) -> None:
 
     until = _settled(ActKind(row["kind"]), row["at"], row["until"])
     await rebook(con, [row["register_id"]], row["at"], leave, cause="act", until_us=until)
+    await con.execute(SQL["registry_bump"])
     await con.execute(SQL["write_audit"], author, "act withdrawn", json.dumps({"act": act_id}))
 
 
