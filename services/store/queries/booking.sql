@@ -71,29 +71,32 @@ CROSS JOIN LATERAL (
 ORDER BY w.register_id, r.read_at;
 
 -- name: revise_ledger
--- Closed rows keep their old value as a revision before they change.
+-- Closed rows keep their old value as a revision before they change. Not now(): a transaction that began earlier and
+-- waited for the lock would end a version before it began.
 WITH changed AS (
-    UPDATE core.energy_15m t SET recorded_at = now()
+    UPDATE core.energy_15m t SET recorded_at = greatest(clock_timestamp(), t.recorded_at)
     FROM (SELECT old.* FROM core.energy_15m old
           JOIN unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at) USING (register_id, starts_at)) old
     WHERE t.register_id = old.register_id AND t.starts_at = old.starts_at
-    RETURNING old.*
+    RETURNING old.*, t.recorded_at AS changed_at
 )
 INSERT INTO core.energy_revision
-    (register_id, width, starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_from, cause)
-SELECT register_id, '15m', starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_at, $3 FROM changed;
+    (register_id, width, starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_from, recorded_until, cause)
+SELECT register_id, '15m', starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_at, changed_at, $3
+FROM changed;
 
 -- name: revise_days
 WITH changed AS (
-    UPDATE core.energy_day t SET recorded_at = now()
+    UPDATE core.energy_day t SET recorded_at = greatest(clock_timestamp(), t.recorded_at)
     FROM (SELECT old.* FROM core.energy_day old
           JOIN unnest($1::int[], $2::date[]) AS w (register_id, day) USING (register_id, day)) old
     WHERE t.register_id = old.register_id AND t.day = old.day
-    RETURNING old.*
+    RETURNING old.*, t.recorded_at AS changed_at
 )
 INSERT INTO core.energy_revision
-    (register_id, width, day, amount, estimated_amount, covered_s, estimated_s, recorded_from, cause)
-SELECT register_id, '1d', day, amount, estimated_amount, covered_s, estimated_s, recorded_at, $3 FROM changed;
+    (register_id, width, day, amount, estimated_amount, covered_s, estimated_s, recorded_from, recorded_until, cause)
+SELECT register_id, '1d', day, amount, estimated_amount, covered_s, estimated_s, recorded_at, changed_at, $3
+FROM changed;
 
 -- name: add_ledger
 INSERT INTO core.energy_15m AS t (register_id, starts_at, amount, estimated_amount, covered_s, estimated_s)
@@ -190,3 +193,7 @@ ON CONFLICT (day, enterprise_id, site_id, carrier, direction) DO UPDATE SET
 -- name: drop_all_empty_scope_days
 DELETE FROM core.energy_scope_day
 WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0;
+
+-- name: booked
+-- Wakes the evaluators at the commit; however often it is said in a transaction, they hear it once.
+SELECT pg_notify('tanfeng_booked', '');
