@@ -1,0 +1,155 @@
+"""Bring a database to this code's schema: migrations once each, views replaced, facts loaded, one at a time."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from services.errors import TanfengError
+from services.store.factors import load_facts
+from services.store.queries import SQL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from services.store.pool import Connection
+
+LOCK: Final = 0x74616E66656E67  # "tanfeng"; held by whoever migrates
+HYPERTABLES: Final = (("core.reading", "read_at", 1), ("core.energy_15m", "starts_at", 7))
+"""Table, time column and days per chunk, where TimescaleDB is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One shipped SQL file."""
+
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its text, as recorded when it is applied."""
+        return sha256(self.text.encode()).hexdigest()
+
+
+def scripts(folder: str) -> list[Script]:
+    """The SQL files of services/store/<folder>, in order of name."""
+    entries = (files("services.store") / folder).iterdir()
+    found = (Script(each.name, each.read_text("utf-8")) for each in entries if each.name.endswith(".sql"))
+    return sorted(found, key=lambda script: script.name)
+
+
+async def migrate(
+    con: Connection, *, migrations: Sequence[Script] | None = None, objects: Sequence[Script] | None = None
+) -> list[str]:
+    """Apply what is missing and return its names; nothing to do is an empty list.
+
+    Safe to run at once from several programs: they take turns. Without TimescaleDB the tables are plain.
+
+    Raises:
+        TanfengError: The database is newer than this code, or an applied migration was changed since.
+    """
+    async with _alone(con):
+        await con.execute(SQL["migrate_ledger"])
+        done = await _migrations(con, scripts("migrations") if migrations is None else migrations)
+        done += await _objects(con, scripts("objects") if objects is None else objects)
+        async with con.transaction():
+            loaded = await load_facts(con)
+            await con.execute(SQL["migrate_finish"])
+    return done + ([f"facts ({loaded} rows)"] if loaded else [])
+
+
+@asynccontextmanager
+async def _alone(con: Connection) -> AsyncIterator[None]:
+    await con.execute("SELECT pg_advisory_lock($1)", LOCK)
+    try:
+        yield
+    finally:
+        if not con.is_closed():
+            await con.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+
+async def _migrations(con: Connection, shipped: Sequence[Script]) -> list[str]:
+    applied = {row["name"]: row["sha256"] for row in await con.fetch(SQL["migrate_applied"])}
+    _refuse_other_history(applied, shipped)
+    missing = [script for script in shipped if script.name not in applied]
+    if missing and not applied:
+        await _extend(con)
+    for script in missing:
+        await _apply(con, script)
+    return [script.name for script in missing]
+
+
+def _refuse_other_history(applied: dict[str, str], shipped: Sequence[Script]) -> None:
+    digests = {script.name: script.digest for script in shipped}
+    for name, digest in applied.items():
+        if name not in digests:
+            raise TanfengError(
+                f"the database is newer than this code: it has migration {name}",
+                "run the version of Tanfeng that migrated it, or a later one",
+            )
+        if digests[name] != digest:
+            raise TanfengError(
+                f"migration {name} was changed after it had been applied",
+                "restore the file and put the change into a new migration",
+            )
+
+
+async def _extend(con: Connection) -> None:
+    """Use TimescaleDB where the server has it; outside a transaction, as its loader wants."""
+    if await con.fetchval(SQL["migrate_timescale_available"]):
+        await con.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+
+
+async def _apply(con: Connection, script: Script) -> None:
+    async with con.transaction():
+        try:
+            await con.execute(script.text)
+        except asyncpg.PostgresError as problem:
+            problem.add_note(f"in {script.name}")
+            raise
+        await _partition(con)
+        await con.execute(SQL["migrate_record"], script.name, script.digest)
+
+
+async def _partition(con: Connection) -> None:
+    """Turn the tables that grow by time into hypertables, once they exist and TimescaleDB is there."""
+    if not await con.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"):
+        return
+    for table, column, days in HYPERTABLES:
+        if await con.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
+            await con.execute(SQL["migrate_hypertable"].format(table=table, column=column, days=days))
+
+
+async def _objects(con: Connection, shipped: Sequence[Script]) -> list[str]:
+    """Replace the views, their helpers and the grants; skipped where these very ones are in place."""
+    digest = sha256("".join(script.digest for script in shipped).encode()).hexdigest()
+    if await con.fetchval(SQL["migrate_objects_digest"]) == digest:
+        return []
+    async with con.transaction():
+        await _drop_views(con)
+        for script in shipped:
+            try:
+                await con.execute(script.text)
+            except asyncpg.PostgresError as problem:
+                problem.add_note(f"in {script.name}")
+                raise
+        await con.execute(SQL["migrate_record_objects"], digest)
+    return [script.name for script in shipped]
+
+
+async def _drop_views(con: Connection) -> None:
+    """Drop our views together; a view of somebody else's that depends on one is named, not dropped."""
+    for drop in [row["drop"] for row in await con.fetch(SQL["migrate_drop_views"])]:
+        try:
+            await con.execute(drop)
+        except asyncpg.DependentObjectsStillExistError as problem:
+            raise TanfengError(
+                f"views of others depend on report.*: {problem.detail}",
+                "drop them, migrate, and create them again",
+            ) from problem

@@ -1,0 +1,125 @@
+"""`tanfeng factors`: the emission factors in force, and what an operator adds to them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.errors import TanfengError
+from services.store.factors import FactorKey, add_factor, list_factors, switch_factor
+from services.store.pool import connect
+from tanfeng.commands.migrate import database_dsn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.store.pool import Connection
+
+group = typer.Typer(no_args_is_help=True, help="排放因子。Emission factors: list, add, enable, disable.")
+
+Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]
+Author = Annotated[str, typer.Option("--as", help="操作人 who does it, for the audit log")]
+Carrier = Annotated[str, typer.Argument(help="such as electricity")]
+Region = Annotated[str, typer.Option(help="such as CN-CQ; CN is the nation")]
+Method = Annotated[str, typer.Option(help="such as grid_average, fuel_default")]
+DataYear = Annotated[int | None, typer.Option(help="its data year; without: holds for all dates")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(group, name="factors")
+
+
+@group.command("list")
+def list_command(carrier: Annotated[str | None, typer.Argument()] = None, dsn: Dsn = "") -> None:
+    """列出现行因子。List the current factors, disabled ones too."""
+    table = Table(
+        "能源 carrier", "地区 region", "方法 method", "年份 year", "kgCO₂/单位 unit", "状态 state", "来源 source"
+    )
+    for row in asyncio.run(_list(dsn, carrier)):
+        state = ("启用 enabled" if row["enabled"] else "停用 disabled") + f" · {row['confidence']}"
+        table.add_row(
+            f"{row['name_zh']} {row['carrier']}",
+            row["region"],
+            row["method"],
+            str(row["data_year"] or "–"),
+            f"{row['kgco2_per_unit']}/{row['unit']}",
+            state,
+            row["source"],
+        )
+    Console().print(table)
+
+
+@group.command("add")
+def add_command(
+    carrier: Carrier,
+    value: Annotated[str, typer.Argument(help="kgCO₂ per unit of the carrier")],
+    source: Annotated[str, typer.Option(help="文件 the document it comes from")],
+    author: Author,
+    region: Region = "CN",
+    method: Method = "fuel_default",
+    data_year: DataYear = None,
+    scope: Annotated[int, typer.Option(min=1, max=3, help="1 direct, 2 purchased energy")] = 1,
+    dsn: Dsn = "",
+) -> None:
+    """新增因子。Record a factor from now on; figures of before are restated visibly, not changed in the past."""
+    asyncio.run(_add(dsn, FactorKey(carrier, region, method, data_year), _decimal(value), scope, source, author))
+    typer.echo("已记录。Recorded.")
+
+
+@group.command("enable")
+def enable_command(
+    carrier: Carrier, author: Author, region: Region, method: Method, data_year: DataYear = None, dsn: Dsn = ""
+) -> None:
+    """启用因子。Enable a factor that shipped disabled, from now on."""
+    asyncio.run(_switch(dsn, FactorKey(carrier, region, method, data_year), author, enabled=True))
+    typer.echo("已启用。Enabled.")
+
+
+@group.command("disable")
+def disable_command(
+    carrier: Carrier, author: Author, region: Region, method: Method, data_year: DataYear = None, dsn: Dsn = ""
+) -> None:
+    """停用因子。Disable a factor from now on; where none is left the figure is unknown."""
+    asyncio.run(_switch(dsn, FactorKey(carrier, region, method, data_year), author, enabled=False))
+    typer.echo("已停用。Disabled.")
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation as problem:
+        raise TanfengError(f"{text!r} is no number", "write a decimal such as 0.5581") from problem
+    if not value.is_finite() or value < 0:
+        raise TanfengError(f"{text} kgCO₂ per unit cannot be", "write a decimal of 0 or more")
+    return value
+
+
+@asynccontextmanager
+async def _connection(dsn: str) -> AsyncIterator[Connection]:
+    con = await connect(database_dsn(dsn), name="tanfeng-factors")
+    try:
+        yield con
+    finally:
+        await con.close()
+
+
+async def _list(dsn: str, carrier: str | None) -> list[dict[str, Any]]:
+    async with _connection(dsn) as con:
+        return [dict(row) for row in await list_factors(con, carrier)]
+
+
+async def _add(dsn: str, key: FactorKey, value: Decimal, scope: int, source: str, author: str) -> None:
+    async with _connection(dsn) as con:
+        await add_factor(con, key, value, scope=scope, source=source, author=author)
+
+
+async def _switch(dsn: str, key: FactorKey, author: str, *, enabled: bool) -> None:
+    async with _connection(dsn) as con:
+        await switch_factor(con, key, enabled=enabled, author=author)

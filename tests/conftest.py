@@ -1,0 +1,80 @@
+"""Fixtures for every test: real databases and a real broker, started when first asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SHARED = servers.SHARED
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data, recorded payloads and domain tables beside the checkout."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.Postgres]:
+    """A running plain PostgreSQL of the embedded default."""
+    with servers.postgres_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def _migrated(postgres: servers.Postgres) -> str:
+    return postgres.make_template()
+
+
+@pytest.fixture
+def database(postgres: servers.Postgres, _migrated: str) -> Iterator[str]:
+    """The dsn of a fresh migrated database."""
+    with postgres.database(_migrated) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def empty_database(postgres: servers.Postgres) -> Iterator[str]:
+    """The dsn of a fresh database with nothing in it."""
+    with postgres.database() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def timescale() -> Iterator[servers.Postgres]:
+    """A running PostgreSQL 17 with TimescaleDB's Apache-2 edition preloaded."""
+    with servers.postgres_server(servers.timescale_programs(), servers.TIMESCALE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def _timescale_migrated(timescale: servers.Postgres) -> str:
+    return timescale.make_template()
+
+
+@pytest.fixture
+def timescale_database(timescale: servers.Postgres, _timescale_migrated: str) -> Iterator[str]:
+    """The dsn of a fresh migrated database with hypertables."""
+    with timescale.database(_timescale_migrated) as dsn:
+        yield dsn
+
+
+@pytest.fixture(params=["plain", "timescale"])
+def edition_database(request: pytest.FixtureRequest) -> str:
+    """The dsn of a fresh migrated database, once for each edition."""
+    dsn: str = request.getfixturevalue("database" if request.param == "plain" else "timescale_database")
+    return dsn
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> Iterator[str]:
+    """The url of a running Mosquitto."""
+    with servers.mosquitto_broker() as running:
+        yield running.url

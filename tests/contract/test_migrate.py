@@ -1,0 +1,105 @@
+"""Migrations: once each, in turns, and never against a database of another history."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from services.errors import TanfengError
+from services.store.migrate import Script, migrate, scripts
+from services.store.pool import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.store.pool import Connection
+
+
+@pytest.fixture
+async def con(edition_database: str) -> AsyncIterator[Connection]:
+    """A migrated database."""
+    opened = await connect(edition_database, name="test")
+    yield opened
+    await opened.close()
+
+
+async def test_migrating_again_changes_nothing(con: Connection) -> None:
+    """All of it is idempotent: migrations, views, facts, grants."""
+    before = await con.fetch("SELECT oid FROM pg_class ORDER BY oid")
+    assert await migrate(con) == []
+    assert await con.fetch("SELECT oid FROM pg_class ORDER BY oid") == before
+
+
+async def test_a_newer_database_is_refused(con: Connection) -> None:
+    """A database with a migration this code does not have stays as it is."""
+    await con.execute("INSERT INTO public.schema_migration (name, sha256) VALUES ('9999_later.sql', 'x')")
+    with pytest.raises(TanfengError, match=r"newer than this code.*9999_later"):
+        await migrate(con)
+
+
+async def test_a_changed_migration_is_refused(con: Connection) -> None:
+    """What was applied is history: a change belongs into a new file."""
+    await con.execute("UPDATE public.schema_migration SET sha256 = 'x' WHERE name = '0001_registry.sql'")
+    with pytest.raises(TanfengError, match=r"0001_registry.sql was changed"):
+        await migrate(con)
+
+
+async def test_a_failing_migration_leaves_nothing_behind(con: Connection) -> None:
+    """Each is one transaction, and the error names the file."""
+    broken = Script("9000_broken.sql", "CREATE TABLE core.half (a int); SELECT 1/0;")
+    with pytest.raises(asyncpg.DivisionByZeroError) as caught:
+        await migrate(con, migrations=[*scripts("migrations"), broken])
+    assert caught.value.__notes__ == ["in 9000_broken.sql"]
+    assert await con.fetchval("SELECT to_regclass('core.half')") is None
+    assert await migrate(con) == []
+
+
+async def test_changed_views_are_replaced_and_keep_their_grants(con: Connection) -> None:
+    """A deploy replaces the views; readers keep their right to them."""
+    more = Script(
+        "999_more.sql", "CREATE VIEW core.more AS SELECT 1 AS one; GRANT SELECT ON core.more TO tanfeng_reader;"
+    )
+    assert "999_more.sql" in await migrate(con, objects=[*scripts("objects"), more])
+    assert await con.fetchval("SELECT has_table_privilege('tanfeng_reader', 'report.energy_1d', 'SELECT')")
+    assert "999_more.sql" not in await migrate(con)
+    assert await con.fetchval("SELECT to_regclass('core.more')") is None
+
+
+async def test_a_view_of_somebody_else_is_not_dropped(con: Connection) -> None:
+    """It stops the replacement and is named."""
+    await con.execute("CREATE VIEW public.mine AS SELECT * FROM report.energy_1d")
+    await con.execute("UPDATE public.schema_migration SET sha256 = 'x' WHERE name = 'objects'")
+    with pytest.raises(TanfengError, match=r"views of others.*mine"):
+        await migrate(con)
+    assert await con.fetchval("SELECT to_regclass('report.energy_1d')") is not None
+
+
+async def test_concurrent_migrations_take_turns(empty_database: str) -> None:
+    """Of four programs that start at once one migrates, the others find it done."""
+    cons = [await connect(empty_database, name="test") for _ in range(4)]
+    try:
+        done = await asyncio.gather(*(migrate(con) for con in cons))
+        assert sorted(map(len, done))[:3] == [0, 0, 0]
+        assert "0001_registry.sql" in max(done, key=len)
+    finally:
+        for con in cons:
+            await con.close()
+
+
+async def test_timescale_makes_the_growing_tables_hypertables(timescale_database: str) -> None:
+    """Readings in chunks of a day, the ledger in chunks of a week, keys unchanged."""
+    con = await connect(timescale_database, name="test")
+    rows = await con.fetch(
+        "SELECT hypertable_name::text, time_interval::text FROM timescaledb_information.dimensions ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [("energy_15m", "7 days"), ("reading", "1 day")]
+    await con.close()
+
+
+async def test_an_unreachable_database_is_named_with_its_fix() -> None:
+    """One line for a person, not a traceback of sockets."""
+    with pytest.raises(TanfengError, match="cannot open the database"):
+        await connect("postgresql://nobody@127.0.0.1:1/none", name="test")
