@@ -1,0 +1,39 @@
+"""A connection for a visitor who only looks: the demo's live view, a replay that waits."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from services.errors import TanfengError
+from services.store.pool import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.store.pool import Connection
+
+_AWAY: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+)
+
+
+@asynccontextmanager
+async def visit(dsn: str, *, name: str) -> AsyncIterator[Connection]:
+    """A connection that is closed at the end.
+
+    Raises:
+        TanfengError: The database cannot be reached, or went away meanwhile.
+    """
+    con = await connect(dsn, name=name)
+    try:
+        yield con
+    except _AWAY as problem:
+        raise TanfengError(f"the database went away: {problem}", "start it again; nothing acked is lost") from problem
+    finally:
+        con.terminate() if con.is_closed() else await con.close(timeout=5)

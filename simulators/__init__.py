@@ -1,0 +1,1 @@
+"""Simulated plants with known truth, and replay of recorded data."""

@@ -1,0 +1,123 @@
+"""What the fleet needs to know of a register, and what such a register displays over a load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from services.model import Direction, Kind
+from services.units import FACTORS
+from simulators.loads import NANO
+
+if TYPE_CHECKING:
+    from simulators.loads import Load
+
+START_STEPS: Final = 100_000
+"""Registers start at up to so many steps: a meter in the field has run before."""
+
+
+class Key(NamedTuple):
+    """Identity of a register on the wire."""
+
+    enterprise: str
+    meter: str
+    register: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One register of the registry. `max_rate` is units per hour on the primary side; None: unknown."""
+
+    key: Key
+    industry: str
+    site: str
+    site_kind: str
+    level: int
+    quantity: str
+    direction: Direction
+    carrier: str | None
+    unit: str
+    kind: Kind
+    multiplier: Decimal
+    resolution: Decimal
+    modulus: Decimal | None
+    max_rate: Decimal | None
+    interval_us: int
+    naive_zone: str | None = None
+
+    @property
+    def base_unit(self) -> str:
+        """What its load is measured in: kWh for MWh, kW for W, the unit itself where it has no smaller one."""
+        return FACTORS.get(self.unit, (self.unit, 1))[0]
+
+    @property
+    def unit_size(self) -> Fraction:
+        """How many base units one declared unit is."""
+        return Fraction(FACTORS.get(self.unit, ("", 1))[1])
+
+    @property
+    def step(self) -> Fraction:
+        """One step of the display in billionths of the base unit, on the primary side."""
+        return Fraction(self.resolution) * Fraction(self.multiplier) * self.unit_size * NANO
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a register or interval of an amount, not a momentary value."""
+        return self.kind is not Kind.MEASUREMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counting register over a load."""
+
+    point: Point
+    load: Load
+    start: int
+    """Steps displayed at the epoch."""
+
+    def steps(self, at_us: int) -> int:
+        """Steps of resolution counted since the epoch, rollovers not taken off: the truth."""
+        step = self.point.step
+        return self.load.energy(at_us) * step.denominator // step.numerator
+
+    def displayed(self, at_us: int) -> Decimal | None:
+        """What the meter shows; None where an interval register has nothing to say at this moment."""
+        point = self.point
+        if point.kind is Kind.INTERVAL:
+            if at_us % point.interval_us:
+                return None
+            return (self.steps(at_us) - self.steps(at_us - point.interval_us)) * point.resolution
+        value = (self.start + self.steps(at_us)) * point.resolution
+        return value if point.modulus is None else value % point.modulus
+
+    def amount(self, steps: int) -> Decimal:
+        """Steps as an amount in the base unit, on the primary side."""
+        exact = steps * self.point.step / NANO
+        return Decimal(exact.numerator) / exact.denominator
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A momentary value: one rate, or one rate over another."""
+
+    point: Point
+    over: Load
+    under: Load | None
+
+    def displayed(self, at_us: int) -> Decimal | None:
+        """The present value, cut to its resolution; None where it would divide by zero."""
+        under = NANO if self.under is None else self.under.rate(at_us)
+        if under == 0:
+            return None
+        exact = Fraction(self.over.rate(at_us) * NANO, under)
+        return (exact // self.point.step) * self.point.resolution
+
+
+def start_steps(key: Key, seed: int, modulus_steps: int | None) -> int:
+    """Where a register starts, drawn from the seed."""
+    digest = blake2b(f"{seed}/start/{'/'.join(key)}".encode(), digest_size=8).digest()
+    drawn = int.from_bytes(digest) % START_STEPS
+    return drawn if modulus_steps is None else drawn % modulus_steps

@@ -1,0 +1,1 @@
+"""Recorded data as readings: each source is a pure function from text lines to samples."""

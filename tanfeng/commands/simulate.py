@@ -1,0 +1,105 @@
+"""`tanfeng simulate run`: the example district as a small fleet of meters, in real time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from services.model import SECOND_US, iso
+from services.settings import Settings
+from simulators.district import read_points
+from simulators.faults import Saboteur
+from simulators.fleet import Fleet
+from simulators.live import Live
+from simulators.publisher import Publisher
+from simulators.truth import used
+from tanfeng.durations import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simulators.live import Span
+
+EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "district.yaml"
+
+group = typer.Typer(no_args_is_help=True, help="模拟企业与仪表 | Simulated plants and meters.")
+
+
+def add(app: typer.Typer) -> None:
+    """Add `simulate`."""
+    app.add_typer(group, name="simulate")
+
+
+@group.callback()
+def _group() -> None:
+    """模拟企业与仪表 | Simulated plants and meters."""
+
+
+@group.command("run")
+def run(
+    *,
+    registry: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Whose meters", show_default="examples/district.yaml")
+    ] = EXAMPLE,
+    broker: Annotated[str | None, typer.Option(help="mqtt://user:password@host:port")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same readings")] = 1,
+    every: Annotated[float, typer.Option(parser=seconds, metavar="SPAN", help="Between two readings")] = "2s",  # type: ignore[assignment]  # typer parses the default
+    backfill: Annotated[float, typer.Option(parser=seconds, metavar="SPAN", help="Past to send first")] = "24h",  # type: ignore[assignment]  # typer parses the default
+    duration: Annotated[
+        float | None, typer.Option("--for", parser=seconds, metavar="SPAN", help="Stop after this long")
+    ] = None,
+    faults: Annotated[bool, typer.Option(help="A few faults on purpose")] = True,
+) -> None:
+    """发布模拟读数，停止时列出真值。Publish a fleet's readings until Ctrl-C, then print what was true."""
+    settings = Settings()
+    fleet = Fleet(read_points(registry), seed)
+    saboteur = Saboteur(fleet, seed) if faults else None
+    url = broker or settings.broker_url.get_secret_value()
+    name = f"tanfeng-fleet-{os.getpid()}"
+    with _stopping(duration) as stop, Publisher(url, name=name, broker_ca=settings.broker_ca) as publisher:
+        live = Live(fleet=fleet, saboteur=saboteur, publisher=publisher, every_us=round(every * SECOND_US), stop=stop)
+        span = live.run(round(backfill * SECOND_US))
+        acked = publisher.acked
+    sys.stdout.write(
+        "\n".join([*report(fleet, span), *faults_report(saboteur), f"已确认消息 messages acked {acked}", ""])
+    )
+
+
+def report(fleet: Fleet, span: Span) -> list[str]:
+    """What was true between the first and the last published moment, as lines."""
+    lines = [f"真值 truth {iso(span.from_us)} … {iso(span.until_us)}, {span.ticks} ticks, {len(fleet.meters)} meters"]
+    return lines + [
+        f"  {row.enterprise} {row.carrier} {row.amount:f} {row.unit}"
+        for row in used(fleet, span.from_us, span.until_us)
+    ]
+
+
+def faults_report(saboteur: Saboteur | None) -> list[str]:
+    """The faults that were published, as lines."""
+    happened = saboteur.happened if saboteur else []
+    return [f"  故障 fault {f.kind} {f.enterprise}/{f.meter} {iso(f.read_at_us)}" for f in happened]
+
+
+@contextmanager
+def _stopping(duration_s: float | None) -> Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM or the end of the duration sets."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    timer = threading.Timer(duration_s, stop.set) if duration_s else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield stop
+    finally:
+        if timer:
+            timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
