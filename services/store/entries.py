@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Final
 
 from services.accounting.state import Level, Origin, Outcome, Run, State
 from services.days import day_ends, day_of
@@ -16,7 +17,6 @@ from services.store.queries import SQL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
     from typing import Any
 
     from services.accounting.refold import Difference
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 KEPT_MEMBERS = 16
 """How many members of a held run the state row remembers; a longer run is folded again when it becomes the truth."""
+
+
+_DAY_ZERO: Final = date(1970, 1, 1).toordinal()
 
 
 @dataclass(slots=True)
@@ -78,8 +81,10 @@ class Entries:
         """Write all of it inside the caller's transaction."""
         await self._revise(con)
         if self.ledger:
-            await con.execute(SQL["add_ledger"], *_columns(self.ledger, 2))
-            await con.execute(SQL["add_days"], *_columns(self.days, 2))
+            ledger = [(register, start // QUARTER_US, *row) for (register, start), row in self.ledger.items()]
+            days = [(register, day.toordinal() - _DAY_ZERO, *row) for (register, day), row in self.days.items()]
+            await con.execute(SQL["add_ledger"], *_texts(ledger))
+            await con.execute(SQL["add_days"], *_texts(days))
         await self._write_outcomes(con)
         await self._write_states(con)
         await self._write_scope_days(con)
@@ -108,10 +113,12 @@ class Entries:
 
     async def _write_states(self, con: Connection) -> None:
         if self.states:
-            rows = [
-                (register, *state_columns(state), newest.at, newest.value) for register, state, newest in self.states
+            numbers = [
+                (register, *_level_columns(state.base), *_level_columns(state.previous), newest.at, newest.value)
+                for register, state, newest in self.states
             ]
-            await con.execute(SQL["save_states"], *_transposed(rows, 10))
+            runs = [_runs_text(state.runs) for _, state, _ in self.states]
+            await con.execute(SQL["save_states"], *_texts(numbers), runs)
 
     async def _write_scope_days(self, con: Connection) -> None:
         # Shared by many registers: last in the transaction, and in one order, so that writers wait but never deadlock.
@@ -126,11 +133,6 @@ class Entries:
         await con.execute(SQL["drop_empty_ledger"], *_transposed(list(self.ledger), 2))
         await con.execute(SQL["drop_empty_days"], *_transposed(list(self.days), 2))
         await con.execute(SQL["drop_empty_scope_days"], sorted({day for day, _ in self.scope_days}))
-
-
-def state_columns(state: State) -> tuple[Any, ...]:
-    """A state as the columns of core.register_state, from baseline_at to runs."""
-    return (*_level_columns(state.base), *_level_columns(state.previous), _runs_text(state.runs))
 
 
 def state_of(row: Row) -> State:
@@ -175,6 +177,11 @@ def _accumulate(rows: dict[Any, list[int]], key: Any, change: list[int]) -> None
 def _columns(rows: Mapping[Any, Sequence[int]], width: int) -> list[list[Any]]:
     """Keys of `width` parts and their rows, as one array a column."""
     return _transposed([(*key, *row) for key, row in rows.items()], width + 4)
+
+
+def _texts(rows: Sequence[Sequence[int | None]]) -> list[str]:
+    """Rows of integers as one array literal a column."""
+    return ["{" + ",".join(map(str, column)).replace("None", "NULL") + "}" for column in zip(*rows, strict=True)]
 
 
 def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
