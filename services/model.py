@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal  # noqa: TC003 - read at run time with the annotations
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil

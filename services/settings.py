@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - pydantic needs it at run time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     broker_url: SecretStr = Field(
         SecretStr("mqtt://127.0.0.1:1883"), description="mqtt:// or mqtts://user:password@host:port"
     )
+    mqtt_client: Literal["native", "paho"] = Field("native", description="Which MQTT client ingest reads with")
     broker_ca: Path | None = Field(None, description="CA file for mqtts://; default: the system's")
     state_dir: Path | None = Field(None, description="Where the embedded default keeps its state")
 
@@ -29,7 +30,7 @@ class Settings(BaseSettings):
     ahead_limit_s: Annotated[int, Field(ge=0, description="How far ahead of the clock read_at may be")] = 300
     horizon_days: Annotated[int, Field(ge=0, description="How old read_at may be; 0 = no limit")] = 400
 
-    batch_readings: Annotated[int, Field(ge=1, description="A batch is committed at this size …")] = 5_000
+    batch_readings: Annotated[int, Field(ge=1, description="A batch is committed at this size …")] = 10_000
     linger_s: Annotated[float, Field(gt=0, description="… or this long after its first message")] = 0.05
     queue_messages: Annotated[int, Field(ge=1, description="Messages held in memory before reading stops")] = 40_000
     queue_bytes: Annotated[int, Field(ge=1, description="Bytes of payload held in memory before reading stops")] = (
@@ -42,9 +43,20 @@ class Settings(BaseSettings):
             description="Name of the shared subscription and prefix of client ids; one per deployment on a broker",
         ),
     ] = "tanfeng"
+    shared_subscription: Annotated[
+        bool | None,
+        Field(description="Divide the messages among workers by a shared subscription; default: with several workers"),
+    ] = None
     drain_s: Annotated[float, Field(gt=0, description="How often a worker looks for queues that nobody reads")] = 30.0
     ingest_port: Annotated[int, Field(description="Loopback port of ingest's metrics and health; 0 = any free")] = 9109
     rejections_per_minute: Annotated[int, Field(ge=1, description="Stored per enterprise; more are counted")] = 600
 
     api_host: str = "127.0.0.1"
     api_port: int = 8080
+    api_anonymous_role: str = Field(
+        "", description="The database role of requests without a token, on a loopback bind only; empty: refused"
+    )
+
+    notify_file: Path | None = Field(
+        None, description="Targets and routes of notifications; default: alerts go to their MQTT topics only"
+    )

@@ -1,0 +1,1 @@
+"""The database and broker that run as children where none is given."""
