@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ingest import packets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
 
 Post = tuple[str, bytes]
 """Topic and payload."""
@@ -47,12 +49,14 @@ class Publisher:
 
 
 @contextlib.asynccontextmanager
-async def publisher(url: str, client_id: str = "tests") -> AsyncIterator[Publisher]:
-    """A publisher connected to this broker."""
+async def publisher(url: str, client_id: str = "tests", ca: Path | None = None) -> AsyncIterator[Publisher]:
+    """A publisher connected to this broker, with TLS where its CA is given."""
     parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    tls = None if ca is None else ssl.create_default_context(cafile=ca)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port, ssl=tls)
+    user, password = (None if text is None else unquote(text) for text in (parts.username, parts.password))
     try:
-        writer.write(packets.connect(client_id, parts.username, parts.password, clean=True, keepalive_s=600))
+        writer.write(packets.connect(client_id, user, password, clean=True, keepalive_s=600))
         answer = await reader.readexactly(4)
         assert answer == b"\x20\x02\x00\x00", answer
         yield Publisher(reader, writer)
@@ -63,7 +67,7 @@ async def publisher(url: str, client_id: str = "tests") -> AsyncIterator[Publish
             await writer.wait_closed()
 
 
-async def publish(url: str, posts: Sequence[Post], *, retain: bool = False) -> None:
+async def publish(url: str, posts: Sequence[Post], *, retain: bool = False, ca: Path | None = None) -> None:
     """Publish all at QoS 1 and wait until the broker has acknowledged them."""
-    async with publisher(url) as to:
+    async with publisher(url, ca=ca) as to:
         await to.publish(posts, retain=retain)

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from services.accounting.fold import Fold, HistoryNeededError
 from services.accounting.refold import outright
 from services.accounting.state import Outcome
-from services.model import SECOND_US
+from services.days import day_of
+from services.model import QUARTER_US, SECOND_US
 from services.store.cards import load_cards
 from services.store.entries import KEPT_MEMBERS, Entries, Newest, state_of
 from services.store.late import Change, refold_all
 from services.store.queries import SQL
+from services.store.reported import keep_reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from services.model import Arrival
     from services.store.cards import Card
@@ -68,6 +71,7 @@ class Books:
         added = {register: group for register, group in groups.items() if group.first}
         if added:
             await self._book_new(con, added, booked)
+            await con.execute(SQL["booked"])
         return booked
 
     async def _refresh(self, con: Connection, rows: Iterable[Row]) -> None:
@@ -95,7 +99,25 @@ class Books:
                 )
                 entries.add(self._cards[register], difference, _newest(group), group.row["newest_at"])
         booked.accepted = await _store(con, groups)
+        await self._count(con, groups)
         await entries.write(con)
+        ratios = {register: group.first for register, group in groups.items() if self._cards[register].is_ratio}
+        await keep_reported(con, {each: (min(first), max(first)) for each, first in ratios.items()}, self._cards)
+
+    async def _count(self, con: Connection, groups: Mapping[int, _Group]) -> None:
+        """Count what is stored by register and day of its site's zone: completeness never counts raw readings."""
+        days: dict[tuple[int, date], int] = {}
+        for register, group in groups.items():
+            zone = self._cards[register].zone
+            for at in group.first:
+                key = (register, day_of(zone, at // QUARTER_US * QUARTER_US))
+                days[key] = days.get(key, 0) + 1
+        await con.execute(
+            SQL["add_reading_days"],
+            [register for register, _ in days],
+            [day for _, day in days],
+            [*days.values()],
+        )
 
     @staticmethod
     def _fold(card: Card, group: _Group, entries: Entries, booked: Booked) -> Change | None:

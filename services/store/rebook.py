@@ -9,6 +9,7 @@ from services.store.entries import Entries, Newest
 from services.store.late import Change, refold_all
 from services.store.pool import INFINITY
 from services.store.queries import SQL
+from services.store.reported import keep_reported
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -48,6 +49,9 @@ async def rebook(
         newest = Newest(row["newest_at"], row["newest_value"])
         entries.add(new[row["register_id"]], differences[row["register_id"]], newest, row["newest_at"])
     await entries.write(con)
+    ratios = [row for row in started if new[row["register_id"]].is_ratio]
+    await keep_reported(con, {row["register_id"]: (since_us, min(until_us, row["newest_at"])) for row in ratios}, new)
+    await con.execute(SQL["booked"])
 
 
 async def rescope(con: Connection, register_ids: Sequence[int], change: Callable[[], Awaitable[None]]) -> None:

@@ -11,7 +11,7 @@ from services.model import iso
 from services.wire.fast import decode_fast
 from services.wire.outcome import Decoded, RefusedError, Rejected
 from services.wire.strict import Context, check_status, decode_strict
-from services.wire.topics import CODE, parse_topic
+from services.wire.topics import CODE, is_alerts, parse_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,6 +39,8 @@ def decode(
         arrivals = decode_fast(topic, payload, directory, received_us, limits)
         if arrivals is not None:
             return Decoded(arrivals, [])
+    if is_alerts(topic):
+        return Decoded([], [])
     try:
         address = parse_topic(topic)
         _check_message(payload, address, limits, retained=retained)

@@ -38,6 +38,17 @@ def status_topic(enterprise: str, meter: str) -> str:
     return f"{PREFIX}/{enterprise}/{meter}/status"
 
 
+def alerts_topic(enterprise: str) -> str:
+    """Where warnings about an enterprise are published for it."""
+    return f"{PREFIX}/{enterprise}/alerts"
+
+
+def is_alerts(topic: str) -> bool:
+    """Whether it is such a topic: our own words, coming back on the subscription of everything."""
+    parts = topic.split("/")
+    return parts[:2] == ["keu", "v1"] and len(parts) == _GATEWAY_PARTS and parts[3] == "alerts"
+
+
 def parse_topic(topic: str) -> Address:
     """The address a topic stands for.
 

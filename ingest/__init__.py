@@ -1,0 +1,1 @@
+"""MQTT to committed ledger to acknowledgement: the only MQTT subscriber."""

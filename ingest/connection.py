@@ -1,0 +1,214 @@
+"""One connection to the broker, from CONNECT to its end. A message id is valid on the connection it came over only."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ingest import packets
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ingest.inbox import Inbox
+
+ANSWER_S: Final = 20.0
+"""How long the broker may take to answer a packet."""
+
+
+class BrokerError(Exception):
+    """The broker refused, went silent or went away."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is and who we are to it."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = None
+    tls: ssl.SSLContext | None = None
+    keepalive_s: int = 30
+    client: str = "native"
+
+
+class Connection(asyncio.Protocol):
+    """Delivers to the inbox and acknowledges what was committed. Open one with `connect`."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        loop = asyncio.get_running_loop()
+        self.closed: asyncio.Future[str] = loop.create_future()
+        """Done when the connection has ended, with the reason."""
+        self.received = 0
+        self.unacked = 0
+        self._inbox = inbox
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._answers: dict[int, asyncio.Future[bytes]] = {}
+        self._topics: dict[bytes, str] = {}
+        self._buffer = bytearray()
+        self._needed = 0
+        self._alive = True
+        self._paused = False
+        self._tick: asyncio.TimerHandle | None = None
+
+    # --- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio: the socket is open."""
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+            self._inbox.join(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio: bytes came. They are parsed at once; nothing of them waits anywhere but in the inbox."""
+        self._alive = True
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return
+            data = bytes(self._buffer)
+        try:
+            parsed = packets.parse(data, self._topics, time.time_ns() // 1000, self)
+        except packets.MalformedPacketError as problem:
+            self._end(BrokerError(str(problem)))
+            return
+        self._buffer = bytearray(data[parsed.consumed :])
+        self._needed = parsed.needed
+        self._deliver(parsed.messages)
+        for control in parsed.controls:
+            answer = self._answers.pop(control.kind, None)
+            if answer is not None and not answer.done():
+                answer.set_result(control.body)
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        """Asyncio: the socket is closed."""
+        self._end(BrokerError(f"connection lost: {problem or 'closed by the broker'}"))
+
+    # --- the inbox's side
+
+    def pause(self) -> None:
+        """Stop reading: the broker keeps what comes."""
+        self._paused = True
+        if self._transport is not None and not self.closed.done():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._paused, self._alive = False, True
+        if self._transport is not None and not self.closed.done():
+            self._transport.resume_reading()
+
+    def ack(self, mids: list[bytes]) -> None:
+        """Acknowledge; a closed connection's ids mean nothing any more, its messages will come again."""
+        self.unacked -= len(mids)
+        self._write(packets.pubacks(mids))
+
+    # --- the subscriber's side
+
+    async def subscribe(self, topic_filter: str) -> None:
+        """Subscribe at QoS 1.
+
+        Raises:
+            BrokerError: refused (the ACL does not allow it), or no answer.
+        """
+        answer = await self._ask(packets.SUBACK, packets.subscribe(1, topic_filter))
+        if answer[-1] >= packets.REFUSED:
+            raise BrokerError(f"the broker refuses the subscription to {topic_filter}")
+
+    async def unsubscribe(self, topic_filter: str) -> None:
+        """Stop new messages; those already queued for this client still come."""
+        await self._ask(packets.UNSUBACK, packets.unsubscribe(2, topic_filter))
+
+    async def barrier(self) -> None:
+        """Wait until the broker has handled all that was sent before, and what it sent on that has come."""
+        for _ in range(2):  # the first answer may be that of a keep-alive ping on its way
+            await self._ask(packets.PINGRESP, packets.PINGREQ)
+
+    async def disconnect(self) -> None:
+        """Leave in order; the session with what is queued and unacknowledged stays at the broker."""
+        self._write(packets.DISCONNECT)
+        if self._transport is not None:
+            self._transport.close()
+            self._inbox.leave(self)
+        await asyncio.wait([self.closed], timeout=ANSWER_S)
+
+    async def log_in(self, broker: Broker, client_id: str, *, clean: bool) -> bool:
+        """CONNECT; true if the broker kept a session of this client id."""
+        hello = packets.connect(client_id, broker.user, broker.password, clean=clean, keepalive_s=broker.keepalive_s)
+        present, code = await self._ask(packets.CONNACK, hello)
+        if code:
+            raise BrokerError(f"the broker refuses the connection: {packets.CONNECT_REFUSALS.get(code, code)}")
+        self._keep_alive(broker.keepalive_s / 2)
+        return bool(present & 1)
+
+    # --- inside
+
+    def _deliver(self, messages: list[packets.Message]) -> None:
+        if messages:
+            self.received += len(messages)
+            self.unacked += sum(1 for message in messages if message.mid)
+            self._inbox.put(messages)
+
+    async def _ask(self, kind: int, packet: bytes) -> bytes:
+        if self.closed.done():
+            raise BrokerError("the connection is closed")
+        answer = self._answers.setdefault(kind, self._loop.create_future())
+        self._write(packet)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.shield(answer)
+        except TimeoutError:
+            raise BrokerError("the broker does not answer") from None
+
+    def _write(self, data: bytes) -> None:
+        if data and self._transport is not None and not self.closed.done():
+            self._transport.write(data)
+
+    def _keep_alive(self, period_s: float) -> None:
+        """Ping, and end a connection on which nothing came since the ping before; a paused one cannot hear."""
+        if self.closed.done():
+            return
+        if not self._alive and not self._paused:
+            self._end(BrokerError("the broker is silent"))
+            return
+        self._alive = False
+        self._write(packets.PINGREQ)
+        self._tick = self._loop.call_later(period_s, self._keep_alive, period_s)
+
+    def _end(self, problem: BrokerError) -> None:
+        self._inbox.leave(self)
+        if self._tick is not None:
+            self._tick.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(problem)
+                answer.exception()  # asked for here, so that an unawaited one is no warning
+        if not self.closed.done():
+            self.closed.set_result(str(problem))
+
+
+async def connect(broker: Broker, client_id: str, inbox: Inbox, *, clean: bool = False) -> tuple[Connection, bool]:
+    """Open a connection; also whether the broker kept a session of this client id.
+
+    Raises:
+        BrokerError: the broker cannot be reached or refuses.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            _, connection = await loop.create_connection(
+                lambda: Connection(inbox), broker.host, broker.port, ssl=broker.tls
+            )
+    except (OSError, TimeoutError) as problem:
+        raise BrokerError(f"cannot reach {broker.host}:{broker.port}: {problem}") from problem
+    try:
+        return connection, await connection.log_in(broker, client_id, clean=clean)
+    except BrokerError:
+        await connection.disconnect()
+        raise

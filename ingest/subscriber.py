@@ -1,0 +1,138 @@
+"""Keeps one client of the broker connected and subscribed, under a fixed id and a session that outlives it.
+
+A single worker subscribes plainly: Mosquitto (2.0.21) does not restore shared subscriptions when it restarts, and
+acknowledges and drops what is published until we have subscribed again. Several workers have to share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+import structlog
+
+from ingest.clients import connect
+from ingest.connection import Broker, BrokerError
+from services.errors import TanfengError
+from services.store.problems import StoreAwayError
+
+if TYPE_CHECKING:
+    from ingest.clients import AnyConnection
+    from ingest.inbox import Inbox
+    from ingest.metrics import Metrics
+    from services.settings import Settings
+    from services.store.intake import Intake
+
+TOPICS: Final = "keu/v1/#"
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_log = structlog.get_logger("ingest")
+
+
+def broker_of(settings: Settings) -> Broker:
+    """The broker that the settings name.
+
+    Raises:
+        TanfengError: the URL is none of a broker.
+    """
+    url = urlsplit(settings.broker_url.get_secret_value())
+    if url.scheme not in _PORTS or not url.hostname:
+        raise TanfengError(
+            f"{url.scheme}://{url.hostname or ''} is no broker",
+            "set TANFENG_BROKER_URL to mqtt:// or mqtts://user:password@host:port",
+        )
+    tls = ssl.create_default_context(cafile=settings.broker_ca) if url.scheme == "mqtts" else None
+    user = unquote(url.username) if url.username is not None else None
+    password = unquote(url.password) if url.password is not None else None
+    return Broker(url.hostname, url.port or _PORTS[url.scheme], user, password, tls, client=settings.mqtt_client)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The workers of one deployment, as the broker knows them."""
+
+    name: str
+    is_shared: bool
+
+    @property
+    def topic_filter(self) -> str:
+        """What they subscribe to."""
+        return self.shared_filter if self.is_shared else TOPICS
+
+    @property
+    def shared_filter(self) -> str:
+        """The subscription that divides the messages among them."""
+        return f"$share/{self.name}/{TOPICS}"
+
+    def client_id(self, slot: int) -> str:
+        """The client id of a slot; the session of this id is what a slot stands for."""
+        return f"{self.name}-ingest-{slot}"
+
+
+class Subscriber:
+    """One worker's client, reconnecting with backoff until it is cancelled."""
+
+    def __init__(self, broker: Broker, group: Group, inbox: Inbox, intake: Intake, metrics: Metrics) -> None:
+        self._broker = broker
+        self._id = group.client_id(intake.slot)
+        self._filter = group.topic_filter
+        self._place = f" at {broker.host}:{broker.port}"
+        self._known: str | None = None
+        self._inbox = inbox
+        self._intake = intake
+        self._metrics = metrics
+        self.connection: AnyConnection | None = None
+        """The latest one, open or not."""
+
+    async def run(self) -> None:
+        """Stay connected; when cancelled, leave in order after what was acknowledged."""
+        presence = self._metrics.broker
+        try:
+            while True:
+                try:
+                    problem = await self._once()
+                except BrokerError as refused:
+                    problem = str(refused)
+                delay = presence.away(problem)
+                self._metrics.reconnects.labels("broker").inc()
+                _log.warning("broker away", client=self._id, problem=problem, retry_s=round(delay, 1))
+                await asyncio.sleep(delay)
+        finally:
+            if self.connection is not None:
+                await self.connection.disconnect()
+
+    async def _once(self) -> str:
+        """Connect, subscribe and stay until the connection ends; returns why it ended."""
+        self.connection, has_session = await connect(self._broker, self._id, self._inbox)
+        await self._subscribe(self.connection, has_session=has_session)
+        self._metrics.broker.back()
+        _log.info("subscribed", client=self._id, filter=self._filter, session="resumed" if has_session else "new")
+        return await asyncio.shield(self.connection.closed)
+
+    async def _subscribe(self, connection: AnyConnection, *, has_session: bool) -> None:
+        """Subscribe; an earlier, other subscription ends after that, so that no message falls between.
+
+        A plain subscription that the session has is left alone: to subscribe again is allowed by MQTT, but iotcore 0.4
+        sends nothing more on a session that does so while messages wait in it. A shared one may be gone, see above.
+        """
+        known = await self._known_filter() if has_session else None
+        if known == self._filter == TOPICS:
+            return
+        await connection.subscribe(self._filter)
+        if known is not None and known != self._filter:
+            await connection.unsubscribe(known)
+        self._known = self._filter + self._place
+        with contextlib.suppress(StoreAwayError):  # then the next process subscribes again
+            await self._intake.subscribed(self._intake.slot, self._known)
+
+    async def _known_filter(self) -> str | None:
+        """What the session at this broker is subscribed to, as far as we know."""
+        if self._known is None:
+            with contextlib.suppress(StoreAwayError):
+                self._known = await self._intake.subscription()
+        if self._known is None or not self._known.endswith(self._place):
+            return None
+        return self._known.removesuffix(self._place)

@@ -1,0 +1,242 @@
+"""One worker: messages in, one transaction a batch, acks after the commit, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from ingest.batch import Batch, commit, decode_again, fill
+from ingest.drain import Drainer
+from ingest.inbox import Inbox
+from ingest.metrics import LOOPBACK, Metrics, serve
+from ingest.subscriber import Group, Subscriber, broker_of
+from services.errors import TanfengError
+from services.model import SECOND_US
+from services.store.intake import Intake, SlotLostError, StaleDirectoryError
+from services.store.problems import StoreAwayError
+from services.wire import Limits
+
+if TYPE_CHECKING:
+    from services.settings import Settings
+    from services.store.intake import Outcome
+
+GRACE_S: Final = 15.0
+"""How long a stop waits for the last commit; what is not committed then was not acknowledged and will come again."""
+WATCH_S: Final = 5.0
+"""How often the database connection is looked after."""
+_DAY_US: Final = 86_400 * SECOND_US
+_log = structlog.get_logger("ingest")
+
+
+class _GraceOverError(Exception):
+    """The last commit did not come in time."""
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits on messages that the settings name."""
+    return Limits(
+        payload_bytes=settings.payload_limit_bytes,
+        readings=settings.message_limit_readings,
+        ahead_us=settings.ahead_limit_s * SECOND_US,
+        horizon_us=settings.horizon_days * _DAY_US,
+    )
+
+
+class Worker:
+    """One process's part of ingest: one slot, one client of the broker, one connection to the database."""
+
+    def __init__(self, settings: Settings, *, slot: int | None, workers: int, stop: asyncio.Event) -> None:
+        dsn = settings.database_dsn.get_secret_value()
+        if not dsn:
+            raise TanfengError(
+                "no database is named", "set TANFENG_DATABASE_DSN=postgresql://user:password@host:port/db"
+            )
+        self.metrics = Metrics()
+        self.intake = Intake(dsn, settings.rejections_per_minute)
+        self.inbox = Inbox(settings.queue_messages, settings.queue_bytes)
+        self.subscriber: Subscriber | None = None
+        self.port = 0
+        """Where metrics and health are, once it runs."""
+        self._settings = settings
+        self._preferred = slot
+        self._workers = workers
+        self._stop = stop
+        self._broker = broker_of(settings)
+        self._limits = limits_of(settings)
+
+    async def run(self) -> None:
+        """Claim a slot and serve it; should another worker take it over, claim another."""
+        server = await self._serve_metrics()
+        try:
+            while not self._stop.is_set():
+                if await self._until_open():
+                    await self._serve_slot()
+        finally:
+            server.close()
+            await self.intake.close()
+
+    async def _serve_slot(self) -> None:
+        self.metrics.slot = self.intake.slot
+        self.inbox = Inbox(self._settings.queue_messages, self._settings.queue_bytes)
+        self.metrics.watch(self.inbox)
+        _log.info("slot claimed", slot=self.intake.slot, workers=self._workers)
+        group = self._group()
+        self.subscriber = Subscriber(self._broker, group, self.inbox, self.intake, self.metrics)
+        drainer = Drainer(self._broker, group, self._workers, self._settings.drain_s, self.inbox, self.intake)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                side = (self.subscriber.run(), drainer.run(), self._watch(), self._close_on_stop())
+                running = [tasks.create_task(each) for each in side]
+                await self._pump()
+                for task in running:
+                    task.cancel()
+        except* SlotLostError as lost:
+            # what is held goes back to the session, whose new owner gets it
+            _log.error("slot lost", problem=str(lost.exceptions[0]))
+        except* _GraceOverError:
+            _log.error(
+                "stopped with messages not acknowledged; they will come again", messages=self.inbox.held_messages
+            )
+
+    def _group(self) -> Group:
+        wanted = self._settings.shared_subscription
+        group = Group(self._settings.ingest_group, self._workers > 1 if wanted is None else wanted)
+        if self.intake.slot > 0 and not group.is_shared:
+            _log.warning("another worker reads the same messages", fix="TANFENG_SHARED_SUBSCRIPTION=true or one worker")
+        return group
+
+    async def _close_on_stop(self) -> None:
+        await self._stop.wait()
+        self.inbox.close()
+        await asyncio.sleep(GRACE_S)
+        raise _GraceOverError
+
+    async def _pump(self) -> None:
+        """Commit batch after batch; the next is gathered and decoded while the database works on one."""
+        batch = await self._next()
+        while batch.messages or not self.inbox.closing:
+            ahead = asyncio.create_task(self._next())
+            try:
+                await self._take_in(batch)
+                batch = await ahead
+            finally:
+                ahead.cancel()
+
+    async def _next(self) -> Batch:
+        await self.inbox.gather(self._settings.batch_readings, self._settings.linger_s)
+        return await fill(self.inbox, self.intake, self._limits, self._settings.batch_readings)
+
+    async def _take_in(self, batch: Batch) -> None:
+        """Commit a batch, however long it takes, then acknowledge it."""
+        if not batch.messages:
+            return
+        started = time.monotonic()
+        while (outcome := await self._try(batch)) is None:
+            pass
+        self.inbox.done(batch.messages)
+        self._report(batch, outcome, time.monotonic() - started)
+
+    async def _try(self, batch: Batch) -> Outcome | None:
+        try:
+            return await commit(self.intake, batch.lot, messages=len(batch.messages), now_us=_now_us())
+        except StaleDirectoryError:
+            await self._reload(batch)
+        except StoreAwayError as problem:
+            await self._away(problem)
+            await self._until_back()
+        return None
+
+    async def _reload(self, batch: Batch) -> None:
+        try:
+            await self.intake.reload()
+        except StoreAwayError as problem:
+            await self._away(problem)
+            await self._until_back()
+        decode_again(batch, self.intake, self._limits)
+
+    async def _watch(self) -> None:
+        """Notice, with no message to commit, that the connection is gone: the slot went with it."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            await self._until_back()
+
+    async def _until_open(self) -> bool:
+        """Open the store, trying again while it is away; False if told to stop before."""
+        while not self._stop.is_set():
+            try:
+                await self.intake.open(self._preferred)
+            except StoreAwayError as problem:
+                await self._away(problem)
+            else:
+                self.metrics.database.back()
+                return True
+        return False
+
+    async def _until_back(self) -> None:
+        """Open the store again unless it is open, however long it takes."""
+        while True:
+            try:
+                await self.intake.reopen()
+            except StoreAwayError as problem:
+                await self._away(problem)
+            else:
+                self.metrics.database.back()
+                return
+
+    async def _away(self, problem: StoreAwayError) -> None:
+        delay = self.metrics.database.away(str(problem))
+        self.metrics.reconnects.labels("database").inc()
+        _log.warning("database away", problem=str(problem), retry_s=round(delay, 1), held=self.inbox.held_messages)
+        await asyncio.sleep(delay)
+
+    def _report(self, batch: Batch, outcome: Outcome, seconds: float) -> None:
+        lag_s = (_now_us() - batch.messages[0].received_us) / SECOND_US
+        self.metrics.count(outcome, len(batch.messages), seconds, lag_s)
+        _log.info(
+            "batch",
+            slot=self.intake.slot,
+            messages=len(batch.messages),
+            accepted=outcome.accepted,
+            duplicates=outcome.duplicates,
+            held=outcome.held,
+            rejected=outcome.rejected.total(),
+            seconds=round(seconds, 4),
+            lag_s=round(lag_s, 3),
+            waiting=len(self.inbox),
+        )
+
+    async def _serve_metrics(self) -> asyncio.Server:
+        """Each worker of a machine has its own port: the configured one and those after it."""
+        port = self._settings.ingest_port
+        try:
+            server = await serve(self.metrics, port + (self._preferred or 0) if port else 0)
+        except OSError as problem:
+            _log.warning("metrics port taken, using another", problem=str(problem))
+            server = await serve(self.metrics, 0)
+        self.port = server.sockets[0].getsockname()[1]
+        _log.info("metrics", url=f"http://{LOOPBACK}:{self.port}/metrics")
+        return server
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+async def run(
+    settings: Settings, *, slot: int | None = None, workers: int = 1, stop: asyncio.Event | None = None
+) -> None:
+    """Ingest until `stop` is set: then read no more, commit and acknowledge what is in memory, and leave.
+
+    Args:
+        settings: Where broker and database are, and the limits.
+        slot: The slot to prefer; else the lowest that is free.
+        workers: How many workers are configured; abandoned slots beyond them are closed.
+        stop: Set it to stop.
+
+    Raises:
+        TanfengError: the settings name no database or no broker.
+    """
+    await Worker(settings, slot=slot, workers=workers, stop=stop or asyncio.Event()).run()

@@ -1,0 +1,236 @@
+"""Where ingest meets the store: a slot, a directory, and one transaction a lot, on one connection.
+
+Ingest sees three outcomes of a lot: committed, `StoreAwayError` (keep it and try again) and `RefusedRowsError`
+(something in it cannot be stored: halve it). See `services.store.problems`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from services.store import slots
+from services.store.booking import Books
+from services.store.pool import connect
+from services.store.problems import LOST, PassedOnError, StoreAwayError, away_problems, commit_problems
+from services.store.queries import SQL
+from services.store.registry import load_directory, registry_version
+from services.store.rejections import FloodGate, write_admitted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from services.model import MeterRef
+    from services.store.booking import Booked
+    from services.store.lot import Lot
+    from services.store.pool import Connection
+    from services.store.rejections import Rejection
+
+LONGEST_S: Final = 300.0
+"""A transaction that takes longer has lost its server."""
+RECLAIM_S: Final = 5.0
+"""How long to wait for a slot: until the server notices that our earlier connection died, or its visitor is done."""
+
+_PROBE_S: Final = 5.0
+
+
+class StaleDirectoryError(PassedOnError):
+    """The registry has changed since the lot was decoded: reload, and decode it again."""
+
+
+class SlotLostError(Exception):
+    """Another worker holds our slot now, and its session at the broker."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a lot, in readings; `rejected` by code, floods included."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    held: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Outcome) -> None:
+        """Count another part of the same messages."""
+        self.accepted += other.accepted
+        self.duplicates += other.duplicates
+        self.held += other.held
+        self.rejected.update(other.rejected)
+
+
+class Intake:
+    """One worker's hold on the store. `using` is held around each use of its one connection."""
+
+    def __init__(self, dsn: str, rejections_per_minute: int) -> None:
+        self._dsn = dsn
+        self._con: asyncpg.Connection[asyncpg.Record] | None = None
+        self._books = Books()
+        self._gate = FloodGate(rejections_per_minute)
+        self.version = 0
+        self._enterprises: frozenset[str] = frozenset()
+        self.directory: Mapping[tuple[str, str], MeterRef] = {}
+        self.slot = -1
+        self.using = asyncio.Lock()
+        self.epoch = 0
+        """Rises with every connection: locks taken in an earlier epoch are lost."""
+
+    async def open(self, preferred: int | None) -> None:
+        """Connect, claim a slot and load the registry.
+
+        Raises:
+            StoreAwayError: the database cannot be reached.
+        """
+        with away_problems():
+            con = await self._connect()
+            self.slot = await self._claim(con, preferred)
+            await self._load(con)
+
+    async def reopen(self) -> None:
+        """Connect again and reclaim the same slot, unless the connection is good.
+
+        Raises:
+            StoreAwayError: the database cannot be reached.
+            SlotLostError: another worker has the slot.
+        """
+        async with self.using:
+            with away_problems():
+                if await self._is_alive():
+                    return
+                con = await self._connect()
+                await self._reclaim(con)
+                await self._load(con)
+
+    async def reload(self) -> None:
+        """Read the registry again.
+
+        Raises:
+            StoreAwayError: the database cannot be reached.
+        """
+        async with self.using:
+            with away_problems():
+                await self._load(self._connection())
+
+    async def commit(self, lot: Lot, *, messages: int, now_us: int) -> Outcome:
+        """Book the lot and record its rejections in one transaction.
+
+        Raises:
+            StaleDirectoryError, RefusedRowsError, StoreAwayError: nothing is committed.
+        """
+        async with self.using:
+            with commit_problems():
+                con = self._connection()
+                async with asyncio.timeout(LONGEST_S), con.transaction():
+                    if await registry_version(con) != lot.version:
+                        raise StaleDirectoryError
+                    booked = await self._books.book(con, lot.arrivals) if lot.arrivals else None
+                    outcome, rejections = _outcome(lot, booked)
+                    if rejections:
+                        admitted = self._gate.admit(rejections, self._enterprises, now_us)
+                        await write_admitted(con, admitted, now_us)
+                    counts = (outcome.accepted, outcome.duplicates, outcome.rejected.total(), outcome.held)
+                    await con.execute(SQL["ingest_minute"], now_us, self.slot, messages, *counts)
+        return outcome
+
+    async def claim_left_over(self, idle_s: float) -> int | None:
+        """Claim one slot that nobody holds, if there is one; touch our own on the way."""
+        async with self.using:
+            with away_problems():
+                con = self._connection()
+                await con.execute(SQL["slot_used"], self.slot)
+                for slot in await slots.left_over(con, idle_s):
+                    if await slots.try_claim(con, slot):
+                        return slot
+        return None
+
+    async def subscription(self) -> str | None:
+        """What our slot's session is known to be subscribed to."""
+        async with self.using:
+            with away_problems():
+                return await slots.subscription(self._connection(), self.slot)
+
+    async def subscribed(self, slot: int, known: str | None) -> None:
+        """Remember what a slot's session is subscribed to; None: nothing, or not known."""
+        async with self.using:
+            with away_problems():
+                await slots.subscribed(self._connection(), slot, known)
+
+    async def release(self, slot: int, *, forget: bool) -> None:
+        """Give a slot back; `forget` it when its session at the broker is gone."""
+        async with self.using:
+            with away_problems():
+                con = self._connection()
+                if forget:
+                    await slots.forget(con, slot)
+                await slots.release(con, slot)
+
+    async def close(self) -> None:
+        """End the connection, and the slots with it."""
+        if self._con is not None and not self._con.is_closed():
+            try:
+                await self._con.close(timeout=5)
+            except (*LOST, asyncpg.PostgresError):
+                self._con.terminate()
+
+    def _connection(self) -> Connection:
+        if self._con is None or self._con.is_closed():
+            raise StoreAwayError("the connection is closed")
+        return self._con
+
+    async def _is_alive(self) -> bool:
+        """Whether the connection, and so the slot, is still ours: after a deadlock it is."""
+        if self._con is None or self._con.is_closed() or self._con.is_in_transaction():
+            return False
+        try:
+            return bool(await self._con.fetchval("SELECT true", timeout=_PROBE_S))
+        except (*LOST, asyncpg.PostgresError):
+            return False
+
+    async def _claim(self, con: Connection, preferred: int | None) -> int:
+        """The preferred slot, for which a visitor that drains it is waited for; else the lowest that is free."""
+        if preferred is not None and await self._claimed_in_time(con, preferred):
+            return preferred
+        return await slots.claim(con)
+
+    async def _reclaim(self, con: Connection) -> None:
+        if not await self._claimed_in_time(con, self.slot):
+            lost, self.slot = self.slot, -1
+            raise SlotLostError(f"slot {lost} belongs to another worker")
+
+    @staticmethod
+    async def _claimed_in_time(con: Connection, slot: int) -> bool:
+        deadline = asyncio.get_running_loop().time() + RECLAIM_S
+        while not await slots.try_claim(con, slot):
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(RECLAIM_S / 50)
+        return True
+
+    async def _connect(self) -> Connection:
+        if self._con is not None:
+            self._con.terminate()
+        self._con = con = await connect(self._dsn, name="tanfeng-ingest")
+        self.epoch += 1
+        # a late batch into compressed chunks fails for ever otherwise; without TimescaleDB the setting means nothing
+        await con.execute("SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
+        return con
+
+    async def _load(self, con: Connection) -> None:
+        self.version, self.directory = await load_directory(con)
+        self._enterprises = frozenset(enterprise for enterprise, _ in self.directory)
+
+
+def _outcome(lot: Lot, booked: Booked | None) -> tuple[Outcome, Sequence[Rejection]]:
+    """Count what booking said; conflicts and readings too old join the rejections."""
+    rejections = lot.rejections
+    outcome = Outcome()
+    if booked is not None:
+        outcome = Outcome(booked.accepted, booked.duplicates, booked.held)
+        if booked.conflicts or booked.too_old:
+            rejections = [*rejections, *lot.refused_by_store(booked)]
+    outcome.rejected.update(each.code for each in rejections)
+    return outcome, rejections
