@@ -7,6 +7,7 @@ decimals in the register's declared unit. Instants are microseconds since 1970; 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from services.model import ActKind, Direction, Kind, OnFall
+
+MeterKey = tuple[str, str]
+RegisterKey = tuple[str, str, str]
+
+
+class PueSide(StrEnum):
+    """What a register of a data centre's boundary measures; all but IT adds to the total."""
+
+    TOTAL = "total"
+    IT = "it"
+    FUEL = "fuel"
+    CHILLED_WATER = "chilled_water"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,32 @@ class Ownership:
     enterprise: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class PuePart:
+    """A register inside a data centre's boundary, and the kWh that one unit of its carrier counts for."""
+
+    side: PueSide
+    register: RegisterKey
+    kwh_per_unit: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PueBoundary:
+    """What is measured of a data centre in [valid_from, valid_until) of its days; `parts` are in order.
+
+    `category` says where IT energy is measured: 1 UPS output, 2 PDU output, 3 input of the equipment. Below
+    `minimum_it_kw` of mean IT load there is no PUE; above `limit_ratio` it is high. `reported` publishes a ratio.
+    """
+
+    valid_from: date | None
+    valid_until: date | None
+    category: int
+    minimum_it_kw: Decimal
+    limit_ratio: Decimal
+    reported: RegisterKey | None
+    parts: tuple[PuePart, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A plant, data centre, public building or base station; its zone says when its days begin."""
@@ -60,6 +99,8 @@ class Site:
     name_zh: str
     name_en: str
     owners: tuple[Ownership, ...]
+    pue: tuple[PueBoundary, ...] = ()
+    """Of a data centre; empty in a file that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +192,6 @@ class Register:
     def key(self) -> RegisterKey:
         """How plans name it."""
         return self.enterprise, self.meter, self.code
-
-
-MeterKey = tuple[str, str]
-RegisterKey = tuple[str, str, str]
 
 
 @dataclass(slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from services.registry import scalars
+from services.registry.boundary import read_boundaries
+from services.registry.dated import read_dated
 from services.registry.fields import Fields
 from services.registry.models import Meter, Ownership, Placement, Site
 from services.registry.reading import check_code
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 SITE_KINDS: Final = ("plant", "data_centre", "public_building", "base_station")
 LEVELS: Final = ("1", "2", "3")
-_ORDER: Final = "write them from the earliest on"
 
 
 def read_site(enterprise: str, code: str, entry: Entry, reading: Reading) -> dict[str, Entry]:
@@ -49,8 +49,9 @@ def _declared_site(enterprise: str, code: str, fields: Fields, reading: Reading)
         name_en=fields.required("name_en", scalars.words, "Plant", ""),
         owners=tuple(
             Ownership(start, until, _owner(each, enterprise) if index else enterprise)
-            for index, (start, until, each) in enumerate(_dated(fields, reading))
+            for index, (start, until, each) in enumerate(read_dated(fields, reading))
         ),
+        pue=read_boundaries(enterprise, code, fields, reading),
     )
     if fields.finish():
         reading.content.sites[code] = site
@@ -93,7 +94,7 @@ def read_meter(enterprise: str, site: str, code: str, entry: Entry, reading: Rea
 
 def _placements(fields: Fields, site: str, level: str, reading: Reading) -> tuple[Placement, ...]:
     placements: list[Placement] = []
-    for start, until, each in _dated(fields, reading):
+    for start, until, each in read_dated(fields, reading):
         if placements:
             site = each.given("site", scalars.code, site)
             level = each.one_of("level", LEVELS, level) or level
@@ -110,24 +111,6 @@ def _register(meter: MeterKey, code: str, entry: Entry, zone: str, reading: Read
     if register is not None:
         reading.content.registers[register.key] = register
         reading.locate(("register", *register.key), entry)
-
-
-def _dated(fields: Fields, reading: Reading) -> list[tuple[date | None, date | None, Fields]]:
-    """The validity of an entry and of each of its `changes`: contiguous, the last until `until`."""
-    versions = [(fields.optional("from", scalars.day), fields)]
-    for each in fields.listed("changes"):
-        change = Fields(each, f"change of {fields.name}", reading.problems)
-        starts = change.required("from", scalars.day, "2026-01-01", date.min)
-        before = versions[-1][0]
-        if before is not None and starts <= before:
-            change.note(change.line("from"), f"changes of {fields.name} are not in order", _ORDER)
-        versions.append((starts, change))
-    until = fields.optional("until", scalars.day)
-    last = versions[-1][0]
-    if until is not None and last is not None and until <= last:
-        fields.note(fields.line("until"), f"{fields.name} ends before its last change", "write a later date")
-    ends = [start for start, _ in versions[1:]] + [until]
-    return [(start, end, each) for (start, each), end in zip(versions, ends, strict=True)]
 
 
 def _check_move(fields: Fields, first: str, site: str, reading: Reading) -> None:

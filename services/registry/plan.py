@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Ownership,
         Placement,
         PolicyVersion,
+        PueBoundary,
         Register,
         RegisterKey,
         Site,
@@ -44,7 +45,7 @@ FIXED: Final[dict[str, dict[str, str]]] = {
 }
 """What cannot change once it is registered, and what to do instead."""
 
-VERSIONED: Final = ("owners", "placements", "policies", "acts")
+VERSIONED: Final = ("owners", "pue", "placements", "policies", "acts")
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class Plan:
     meters: list[Meter] = field(default_factory=list)
     registers: list[Register] = field(default_factory=list)
     owners: dict[str, tuple[Ownership, ...]] = field(default_factory=dict)
+    pue: dict[str, tuple[PueBoundary, ...]] = field(default_factory=dict)
     placements: dict[MeterKey, tuple[Placement, ...]] = field(default_factory=dict)
     policies: dict[RegisterKey, tuple[PolicyVersion, ...]] = field(default_factory=dict)
     policies_since: dict[RegisterKey, int | None] = field(default_factory=dict)
@@ -131,6 +133,10 @@ def _plan_versions(wanted: Content, current: Content, plan: Plan) -> None:
         if site.owners != owners:
             plan.owners[code] = site.owners
             plan.words += version_words(f"site {code}", owners, site.owners)
+        boundaries = current.sites[code].pue if code in current.sites else ()
+        if site.pue and site.pue != boundaries:
+            plan.pue[code] = site.pue
+            plan.words += version_words(f"PUE of site {code}", boundaries, site.pue)
     for key, meter in wanted.meters.items():
         placements = current.meters[key].placements if key in current.meters else None
         if meter.placements != placements:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.registry import scalars
+from services.registry.boundary import check_named
 from services.registry.fields import Fields
 from services.registry.models import Content, District, Enterprise, Problem
 from services.registry.places import read_meter, read_site
@@ -61,6 +62,7 @@ def _read_content(root: Entry, reading: Reading) -> None:
         for code, entry in meters.items():
             read_meter(enterprise, site, code, entry, reading)
     _check_owners(set(enterprises), reading)
+    check_named(reading)
     fields.finish()
 
 

@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.registry.fields import Fields
-    from services.registry.models import Carrier, Site
+    from services.registry.models import Carrier, RegisterKey, Site
     from services.registry.tree import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRegister:
+    """A register as a PUE boundary names it: in which field and on which line; `unit` is what its carrier must have."""
+
+    site: str
+    field: str
+    line: int
+    key: RegisterKey
+    unit: str | None
 
 
 @dataclass(slots=True)
@@ -25,6 +36,8 @@ class Reading:
     carriers: Mapping[str, Carrier]
     problems: list[Problem]
     content: Content = field(default_factory=Content)
+    named: list[NamedRegister] = field(default_factory=list)
+    """Registers that PUE boundaries name; looked up when all meters are read."""
     lines: dict[tuple[str, ...], int] = field(default_factory=dict)
     """The line of each thing, and of each of its fields: ('register', 'steel', 'main', 'import', 'unit')."""
 

@@ -6,14 +6,14 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from services.model import iso
-from services.registry.models import Ownership, Placement, PolicyVersion, Register
+from services.registry.models import Ownership, Placement, PolicyVersion, PueBoundary, PueSide, Register
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from services.registry.models import DeclaredAct, District, Enterprise, Meter, Site
 
-Version: TypeAlias = "Ownership | Placement | PolicyVersion"
+Version: TypeAlias = "Ownership | Placement | PolicyVersion | PueBoundary"
 
 _EVER: Final = "始终 ever"
 
@@ -64,6 +64,8 @@ def _terms(version: Version) -> str:
         terms = f"enterprise {version.enterprise}"
     elif isinstance(version, Placement):
         terms = f"site {version.site}, level {version.level}"
+    elif isinstance(version, PueBoundary):
+        terms = _boundary(version)
     else:
         return (
             f"max_rate {_shown(version.max_rate or 'unknown')}, resolution {version.resolution}, "
@@ -71,6 +73,17 @@ def _terms(version: Version) -> str:
             f"slack {version.slack_s}s, noise {version.noise}, on_fall {version.on_fall.value}"
         )
     return terms if version.valid_until is None else f"{terms}, 至 until {version.valid_until}"
+
+
+def _boundary(version: PueBoundary) -> str:
+    sides = [
+        f"{side.value} {' + '.join('/'.join(part.register[1:]) for part in parts)}"
+        for side in PueSide
+        if (parts := [part for part in version.parts if part.side is side])
+    ]
+    reported = [] if version.reported is None else [f"reported {'/'.join(version.reported[1:])}"]
+    limits = f"minimum IT {version.minimum_it_kw} kW, limit {version.limit_ratio}"
+    return ", ".join([f"category {version.category}", *sides, *reported, limits])
 
 
 def _from(version: Version) -> str:

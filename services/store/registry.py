@@ -73,6 +73,7 @@ async def apply_plan(con: Connection, plan: Plan, author: str) -> None:
         for name in ("districts", "enterprises", "sites", "meters", "registers"):
             await con.execute(SQL[f"registry_upsert_{name}"], _rows(getattr(plan, name)))
         await _move(con, plan)
+        await _bound(con, plan)
         await _judge(con, plan)
         await _declare(con, plan, author)
         await con.execute(SQL["registry_bump"])
@@ -108,6 +109,17 @@ async def _move(con: Connection, plan: Plan) -> None:
         await con.execute(SQL["registry_add_placements"], places)
 
     await rescope(con, await _moved(con, plan), change)
+
+
+async def _bound(con: Connection, plan: Plan) -> None:
+    """Write new PUE boundaries; figures follow from them at once, nothing is booked anew."""
+    for site, boundaries in plan.pue.items():
+        await con.execute(SQL["registry_end_boundaries"], site)
+        for each in boundaries:
+            unbounded = {"valid_from": each.valid_from or "-infinity", "valid_until": each.valid_until or "infinity"}
+            row = {**_fields(each), **unbounded, "reported": "/".join(each.reported or ())}
+            parts = [{**_fields(part), "register": "/".join(part.register)} for part in each.parts]
+            await con.execute(SQL["registry_add_boundary"], site, _text([row]), _text(parts))
 
 
 async def _judge(con: Connection, plan: Plan) -> None:
@@ -180,7 +192,7 @@ def _fields(thing: object) -> dict[str, object]:
     return {name: getattr(thing, name) for name in names if name not in _VERSIONED}
 
 
-_VERSIONED: Final = frozenset({"owners", "placements", "policies", "acts"})
+_VERSIONED: Final = frozenset({"owners", "pue", "placements", "policies", "acts", "parts"})
 
 
 def _text(rows: Sequence[dict[str, object]]) -> str:

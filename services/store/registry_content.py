@@ -18,6 +18,9 @@ from services.registry.models import (
     Ownership,
     Placement,
     PolicyVersion,
+    PueBoundary,
+    PuePart,
+    PueSide,
     Register,
     Site,
 )
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
     from typing import TypeVar
 
-    from services.registry.models import Problem
+    from services.registry.models import Problem, RegisterKey
     from services.store.pool import Connection, Row
 
     Key = TypeVar("Key", bound=Hashable)
@@ -65,7 +68,11 @@ async def load_content(con: Connection) -> Content:
     acts = await acts_of(con)
     districts = [District(**row) for row in await con.fetch(SQL["registry_districts"])]
     enterprises = [Enterprise(**row) for row in await con.fetch(SQL["registry_enterprises"])]
-    sites = [Site(**row, owners=tuple(owners[row["code"]])) for row in await con.fetch(SQL["registry_sites"])]
+    boundaries = await _versions(con, "registry_boundaries", lambda row: row["site"], _boundary)
+    sites = [
+        Site(**row, owners=tuple(owners[row["code"]]), pue=tuple(boundaries[row["code"]]))
+        for row in await con.fetch(SQL["registry_sites"])
+    ]
     meters = [
         Meter(**row, placements=tuple(placements[row["enterprise"], row["code"]]))
         for row in await con.fetch(SQL["registry_meters"])
@@ -103,6 +110,24 @@ async def _versions(
 
 def _ownership(row: Row) -> Ownership:
     return Ownership(_day(row["valid_from"]), _day(row["valid_until"]), row["enterprise"])
+
+
+def _boundary(row: Row) -> PueBoundary:
+    parts = zip(row["sides"] or (), row["registers"] or (), row["kwh_per_units"] or (), strict=True)
+    return PueBoundary(
+        valid_from=_day(row["valid_from"]),
+        valid_until=_day(row["valid_until"]),
+        category=row["category"],
+        minimum_it_kw=row["minimum_it_kw"],
+        limit_ratio=row["limit_ratio"],
+        reported=None if row["reported"] is None else _key(row["reported"]),
+        parts=tuple(sorted(PuePart(PueSide(side), _key(register), per) for side, register, per in parts)),
+    )
+
+
+def _key(path: str) -> RegisterKey:
+    enterprise, meter, register = path.split("/")
+    return enterprise, meter, register
 
 
 def _placement(row: Row) -> Placement:

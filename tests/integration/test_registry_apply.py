@@ -94,7 +94,7 @@ async def test_the_example_district_is_stored_as_its_file_says_and_a_second_plan
 ) -> None:
     """What is loaded back is what an offline reading of the file gives."""
     plan = await applied(con, EXAMPLE.read_text("utf-8"))
-    assert len(plan.registers) == 37
+    assert len(plan.registers) == 38
     stored, declared = await load_content(con), read_offline(EXAMPLE)
     assert stored.version == 2
     for name in ("districts", "enterprises", "sites", "meters", "registers"):

@@ -328,11 +328,10 @@ def test_the_rows_of_a_csv_are_registers_of_registered_sites() -> None:
 
 
 def test_the_example_district_is_right_and_has_all_kinds_of_sites() -> None:
-    """Steel, tyre, strontium salt, electronics, two data centres and a public building, none of them real."""
+    """Steel, tyre, strontium salt, electronics, two data centres, a public building and a base station."""
     content = read_offline(EXAMPLE)
-    assert len(content.enterprises) == 7
+    assert len(content.enterprises) == 8
     assert all("示例" in enterprise.name_zh for enterprise in content.enterprises.values())
-    assert sorted(site.kind for site in content.sites.values()) == ["data_centre"] * 2 + ["plant"] * 4 + [
-        "public_building"
-    ]
+    kinds = ["base_station", "data_centre", "data_centre", *["plant"] * 4, "public_building"]
+    assert sorted(site.kind for site in content.sites.values()) == kinds
     assert {placement.level for meter in content.meters.values() for placement in meter.placements} == {1, 2, 3}

@@ -47,6 +47,42 @@ SELECT s.code AS site, o.valid_from, o.valid_until, e.code AS enterprise
 FROM core.site_membership o JOIN core.site s USING (site_id) JOIN core.enterprise e USING (enterprise_id)
 WHERE o.recorded_until = 'infinity' ORDER BY s.site_id, o.valid_from
 
+-- name: registry_boundaries
+-- Registers by path: enterprise/meter/register.
+SELECT s.code AS site, b.valid_from, b.valid_until, b.category, b.minimum_it_kw, b.limit_ratio, t.path AS reported,
+       array_agg(p.side ORDER BY p.side, n.path) FILTER (WHERE p.side IS NOT NULL) AS sides,
+       array_agg(n.path ORDER BY p.side, n.path) FILTER (WHERE p.side IS NOT NULL) AS registers,
+       array_agg(p.kwh_per_unit ORDER BY p.side, n.path) FILTER (WHERE p.side IS NOT NULL) AS kwh_per_units
+FROM core.pue_boundary b
+JOIN core.site s USING (site_id)
+LEFT JOIN core.pue_part p USING (boundary_id)
+LEFT JOIN core.register_path n ON n.register_id = p.register_id
+LEFT JOIN core.register_path t ON t.register_id = b.reported_id
+WHERE b.recorded_until = 'infinity'
+GROUP BY s.site_id, b.boundary_id, t.path
+ORDER BY s.site_id, b.valid_from
+
+-- name: registry_end_boundaries
+UPDATE core.pue_boundary b SET recorded_until = now()
+FROM core.site s WHERE s.site_id = b.site_id AND s.code = $1 AND b.recorded_until = 'infinity'
+
+-- name: registry_add_boundary
+WITH added AS (
+    INSERT INTO core.pue_boundary
+        (site_id, valid_from, valid_until, category, minimum_it_kw, limit_ratio, reported_id)
+    SELECT s.site_id, w.valid_from, w.valid_until, w.category, w.minimum_it_kw, w.limit_ratio, n.register_id
+    FROM jsonb_to_recordset($2::jsonb) AS w (valid_from date, valid_until date, category smallint,
+        minimum_it_kw numeric, limit_ratio numeric, reported text)
+    JOIN core.site s ON s.code = $1
+    LEFT JOIN core.register_path n ON n.path = w.reported
+    RETURNING boundary_id
+)
+INSERT INTO core.pue_part (boundary_id, side, register_id, kwh_per_unit)
+SELECT added.boundary_id, w.side, n.register_id, w.kwh_per_unit
+FROM added
+CROSS JOIN jsonb_to_recordset($3::jsonb) AS w (side text, register text, kwh_per_unit numeric)
+JOIN core.register_path n ON n.path = w.register
+
 -- name: registry_meters
 SELECT e.code AS enterprise, m.code, m.naive_zone, m.name_zh, m.name_en
 FROM core.meter m JOIN core.enterprise e USING (enterprise_id) ORDER BY m.meter_id

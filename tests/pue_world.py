@@ -1,0 +1,89 @@
+"""A data centre declared by a registry file, its readings booked as ingest would, and the naive PUE of its energies."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from services.model import Arrival
+from services.store.booking import Books
+from services.store.registry import apply_plan
+from services.store.registry_content import plan_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from services.store.pool import Connection
+
+HALL = """\
+district: {{code: d, name_zh: 示例区, name_en: Example}}
+enterprises:
+  cloud:
+    industry: data_centre
+    name_zh: 示例数据中心
+    name_en: Example Data Centre
+    sites:
+      hall:
+        kind: data_centre
+        name_zh: 一号机房
+        name_en: Hall 1
+        pue: {pue}
+        meters:
+          intake:
+            level: 1
+            registers:
+              import: {{carrier: electricity, kind: total_increasing, unit: kWh, resolution: 0.001, max_rate: 100000,
+                       interval: {interval}}}
+              gas: {{carrier: natural_gas, kind: total_increasing, unit: Nm3, resolution: 0.001, max_rate: 100000,
+                    interval: {interval}}}
+              cold: {{carrier: heat, kind: total_increasing, unit: GJ, resolution: 0.001, max_rate: 100000,
+                     interval: {interval}}}
+          ups:
+            level: 2
+            registers:
+              it: {{carrier: electricity, quantity: it_energy, kind: total_increasing, unit: kWh, resolution: 0.001,
+                   max_rate: 100000, interval: {interval}}}
+          dcim:
+            level: 2
+            registers:
+              pue: {{quantity: pue_reported, kind: measurement, unit: ratio, interval: {reported}}}
+"""
+MEASURED = "{category: 1, total: [intake/import], it: [ups/it], reported: dcim/pue}"
+
+
+async def declare(con: Connection, pue: str = MEASURED, *, interval: str = "15m", reported: str = "5m") -> None:
+    """Apply the file of one hall with this `pue:` block."""
+    text = HALL.format(pue=pue, interval=interval, reported=reported)
+    plan, problems = await plan_file(con, text, is_csv=False)
+    assert [str(problem) for problem in problems if not problem.is_warning] == []
+    await apply_plan(con, plan, "tester")
+
+
+async def register(con: Connection, path: str) -> int:
+    """The id of cloud/{path}."""
+    found: int = await con.fetchval("SELECT register_id FROM core.register_path WHERE path = $1", f"cloud/{path}")
+    return found
+
+
+async def book(con: Connection, path: str, values: Iterable[tuple[int, Decimal | int | str]]) -> None:
+    """Book readings (µs, displayed value) of cloud/{path}."""
+    register_id = await register(con, path)
+    arrivals = []
+    for at, value in values:
+        exact = Decimal(value)
+        raw = int((exact * 1000).to_integral_value())
+        text = None if raw == exact * 1000 else str(exact)
+        arrivals.append(Arrival(register_id, at, raw, text, at))
+    async with con.transaction():
+        booked = await Books().book(con, arrivals)
+    assert booked.accepted + booked.duplicates == len(arrivals)
+
+
+def running(first: int, step: int, amounts: Iterable[Decimal | int]) -> list[tuple[int, Decimal]]:
+    """A register that counts these amounts, one each `step` µs from `first` on."""
+    at, level = first, Decimal(0)
+    values = [(at, level)]
+    for amount in amounts:
+        at, level = at + step, level + amount
+        values.append((at, level))
+    return values
