@@ -1,0 +1,199 @@
+"""Where a budget crosses its levels: the ledger row and the reading, with the exact sum.
+
+The rows of a period are summed in order of their site's day and then of time; a manual figure counts at the end of its
+month. A level is crossed where the sum is above it for the first time. Days are looked into only where they can hold a
+crossing. All of it follows from the set of readings: their order of arrival has no part in it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, NamedTuple
+
+from services.accounting.fold import Fold
+from services.accounting.split import split
+from services.model import QUARTER_US
+from services.store.budgets import day_values, quarter_values
+from services.store.cards import load_cards
+from services.store.queries import SQL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import date
+
+    from services.store.pool import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A level of a budget's period that was crossed. Values are exact, in base units (the carrier's unit, tce, tCO2).
+
+    `starts_at` is the ledger row (µs), `read_at` the reading that closes the segment with which the sum crosses, and
+    `register` its enterprise/meter/register. `value_before` is the sum before that reading, `value` with it, `amount`
+    the energy in it in integer thousandths. A crossing by a manual figure has its `figure_month` instead of these; one
+    whose ledger rows or readings are no longer kept has its `day` alone.
+    """
+
+    budget_id: int
+    version_id: int
+    starts_on: date
+    level: Decimal
+    threshold: Decimal
+    value_before: Decimal
+    value: Decimal
+    amount: int
+    day: date
+    starts_at: int | None = None
+    register_id: int | None = None
+    register: str | None = None
+    read_at: int | None = None
+    figure_month: date | None = None
+
+
+class _Sum(NamedTuple):
+    """A running sum: of the measure, and of energy in thousandths."""
+
+    value: Decimal = Decimal(0)
+    amount: int = 0
+
+    def plus(self, value: Decimal, amount: int) -> _Sum:
+        return _Sum(self.value + value, self.amount + amount)
+
+
+class _Step(NamedTuple):
+    """The sum before and after what crossed, and what that was."""
+
+    before: _Sum
+    after: _Sum
+    day: date
+    starts_at: int | None = None
+    reading: tuple[int, str, int] | None = None
+    month: date | None = None
+
+
+async def crossings(con: Connection, budget_id: int, *, since: date | None = None) -> list[Crossing]:
+    """The levels crossed in the periods of a budget that have begun, by period and level; intensities have none.
+
+    All periods, or those that end after the day `since`: what costs time is each period that crossed something.
+    A period is left at the first day whose factor is missing: what is unknown crosses nothing.
+    """
+    found: list[Crossing] = []
+    with localcontext(prec=60):
+        for period in await con.fetch(SQL["budget_begun"], budget_id, since):
+            levels = sorted(period["levels"])
+            async for level, step in _walk(con, period, levels):
+                found.append(_crossing(budget_id, period, level, step))
+    return found
+
+
+def _crossing(budget_id: int, period: Row, level: Decimal, step: _Step) -> Crossing:
+    register_id, register, read_at = step.reading or (None, None, None)
+    return Crossing(
+        budget_id,
+        period["version_id"],
+        period["starts_on"],
+        level,
+        level * period["allowance"],
+        step.before.value,
+        step.after.value,
+        step.after.amount,
+        step.day,
+        step.starts_at,
+        register_id,
+        register,
+        read_at,
+        step.month,
+    )
+
+
+async def _walk(con: Connection, period: Row, levels: list[Decimal]) -> AsyncIterator[tuple[Decimal, _Step]]:
+    """Day by day, the manual figures at the ends of their months."""
+    waiting = [(level, level * period["allowance"]) for level in levels]
+    total = _Sum()
+    for day, row, figure in await _days(con, period):
+        if row is not None:
+            if row["value"] is None:
+                return
+            while waiting and total.value + row["gross"] > waiting[0][1]:
+                step = await _within_day(con, period, day, total, waiting[0][1])
+                if step is None:
+                    break
+                yield waiting.pop(0)[0], step
+            before, total = total, total.plus(row["value"], row["amount"])
+            while (
+                waiting and total.value > waiting[0][1]
+            ):  # its ledger rows are no longer kept: the day is all there is
+                yield waiting.pop(0)[0], _Step(before, total, day)
+        if figure is not None:
+            after = total.plus(figure, 0)
+            while waiting and after.value > waiting[0][1]:
+                yield waiting.pop(0)[0], _Step(total, after, day, month=day.replace(day=1))
+            total = after
+        if not waiting:
+            return
+
+
+async def _days(con: Connection, period: Row) -> list[tuple[date, Row | None, Decimal | None]]:
+    """Each day of the period with its metered row and the manual figure that counts at its end."""
+    arguments = period["version_id"], period["starts_on"], period["ends_on"]
+    rows = {row["day"]: row for row in await con.fetch(day_values(), *arguments)}
+    figures = {
+        _month_end(row["month"]): row["value"]
+        for row in await con.fetch(SQL["budget_manual_values"], *arguments)
+        if row["value"] is not None
+    }
+    return [(day, rows.get(day), figures.get(day)) for day in sorted({*rows, *figures})]
+
+
+def _month_end(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+async def _within_day(con: Connection, period: Row, day: date, total: _Sum, threshold: Decimal) -> _Step | None:
+    """The first ledger row of the day after which the sum is above the threshold."""
+    for row in await con.fetch(quarter_values(), period["version_id"], day, day + timedelta(days=1)):
+        after = total.plus(row["value"], row["amount"])
+        if after.value > threshold:
+            return await _within_row(con, period["version_id"], _Step(total, after, day, row["key"]), threshold)
+        total = after
+    return None
+
+
+async def _within_row(con: Connection, version_id: int, step: _Step, threshold: Decimal) -> _Step:
+    """The reading with which the sum gets above the threshold; the row alone where readings are no longer kept."""
+    rows = await con.fetch(SQL["budget_row_registers"], version_id, step.starts_at, step.day)
+    closed = await _closed(con, [row["register_id"] for row in rows], step.starts_at or 0)
+    shares = [
+        (read_at, row["register_id"], row["name"], amount * row["unit_value"], amount * row["sign"])
+        for row in rows
+        for read_at, amount in closed.get(row["register_id"], {}).items()
+    ]
+    total = step.before
+    for read_at, register_id, name, value, amount in sorted(shares, key=lambda share: share[:2]):
+        after = total.plus(value, amount)
+        if after.value > threshold:
+            return step._replace(before=total, after=after, reading=(register_id, name, read_at))
+        total = after
+    return step
+
+
+async def _closed(con: Connection, register_ids: list[int], starts_at: int) -> dict[int, dict[int, int]]:
+    """For each register, what its segments brought into a ledger row, by the reading that closed them."""
+    cards = await load_cards(con, register_ids)
+    folds = {register_id: Fold(card.policy) for register_id, card in cards.items()}
+    ends_at = starts_at + QUARTER_US
+    for row in await con.fetch(SQL["budget_readings"], register_ids, starts_at, ends_at):
+        register_id = row["register_id"]
+        folds[register_id].take(row["read_at"], cards[register_id].raw(row["value"], row["value_text"]))
+    return {register_id: _shares(fold, starts_at) for register_id, fold in folds.items()}
+
+
+def _shares(fold: Fold, starts_at: int) -> dict[int, int]:
+    found: dict[int, int] = defaultdict(int)
+    for segment in fold.effects.segments:
+        if segment.end >= starts_at and segment.start <= starts_at + QUARTER_US:
+            found[segment.end] += split([segment]).get(starts_at, [0])[0]
+    return found
