@@ -1,0 +1,120 @@
+"""Decisions on figures over windows: the episodes of a series set against the alerts stored for it.
+
+Only the part of the series that changed is looked at again; what the stored alerts say carries the state into it.
+Late data that changes an episode revises its alert; an alert whose episode is gone is withdrawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from services.alerting.life import begun, differs, ended, noticed, on, raised, withdrawn
+from services.alerting.model import Change, Outcome, State
+from services.alerting.series import episodes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.alerting.model import Alert, Conduct, Observation
+    from services.alerting.series import Episode
+
+_FOREVER = 2**63
+
+
+def restart(since: int, duration_us: int, stored: Sequence[Alert]) -> int:
+    """From where points must be read when those after `since` changed: points later than the result.
+
+    A run that had not fired then is read from its beginning.
+    """
+    start = since - duration_us
+    for alert in sorted(stored, key=lambda each: each.occurred_at, reverse=True):
+        if alert.occurred_at <= start and (alert.fired_at is None or alert.fired_at > start):
+            start = alert.occurred_at - 1
+    return start
+
+
+def decide_windows(
+    points: Sequence[Observation], stored: Sequence[Alert], start: int, conduct: Conduct, now: int
+) -> list[Change]:
+    """The changes for one subject.
+
+    Args:
+        points: All points of the series later than `start`, in order.
+        stored: The subject's alerts that were not withdrawn and did not end before `start`.
+        start: What `restart` gave.
+        conduct: The rule's.
+        now: By the database's clock.
+    """
+    carried = next((each for each in stored if each.fired_at is not None and each.fired_at <= start), None)
+    found = episodes(points, conduct.duration_us, firing_since=carried.occurred_at if carried else None)
+    changes = []
+    left = sorted(stored, key=lambda each: each.occurred_at)
+    new: list[Change | None] = []
+    for episode in found:
+        alert = next((each for each in left if _overlap(each, episode)), None)
+        if alert is None:
+            new.append(_new(episode, conduct, now))
+        else:
+            left.remove(alert)
+            changes.append(_matched(alert, episode, points, conduct, now))
+    # what ends comes before what begins: of one subject only one may be open
+    return [each for each in [*(withdrawn(alert, now) for alert in left), *changes, *new] if each is not None]
+
+
+def _overlap(alert: Alert, episode: Episode) -> bool:
+    if alert.state is not State.PENDING and not episode.is_firing:
+        return False
+    alert_end = _FOREVER if alert.ended_at is None else alert.ended_at
+    episode_end = _FOREVER if episode.ended_at is None else episode.ended_at
+    return alert.occurred_at < episode_end and episode.occurred_at < alert_end
+
+
+def _new(episode: Episode, conduct: Conduct, now: int) -> Change | None:
+    if episode.begun is None:
+        return None
+    alert = begun(episode.begun, conduct)
+    if episode.fired is None:
+        return Change(None, alert)
+    fired = raised(replace(alert, fired_at=episode.fired.occurred_at), episode.fired, now, conduct)
+    return _over(Change(None, fired, ("firing",)), episode, now)
+
+
+def _matched(
+    alert: Alert, episode: Episode, points: Sequence[Observation], conduct: Conduct, now: int
+) -> Change | None:
+    after, steps = _stands(alert, episode, conduct, now)
+    if episode.ended_at is None and after.state is State.RESOLVED:
+        after, steps = raised(after, None, now, conduct), ("reopened",)
+    change = _over(Change(alert, after, steps), episode, now)
+    if change.after != alert:
+        return change
+    return noticed(alert, points[-1]) if points and alert.is_open else None
+
+
+def _stands(alert: Alert, episode: Episode, conduct: Conduct, now: int) -> tuple[Alert, tuple[str, ...]]:
+    """The alert on what its episode stands on now, and the step that this is."""
+    if episode.begun is None:
+        return alert, ()
+    if episode.fired is None:
+        return replace(on(alert, episode.begun), occurred_at=episode.occurred_at), ()
+    moved = replace(alert, occurred_at=episode.occurred_at, fired_at=episode.fired.occurred_at)
+    if alert.state is State.PENDING:
+        return raised(moved, episode.fired, now, conduct), ("firing",)
+    if moved != alert or differs(alert, episode.fired):
+        return on(moved, episode.fired), ("revised",)
+    return alert, ()
+
+
+def _over(change: Change, episode: Episode, now: int) -> Change:
+    """The same change, and the episode's end where it has one."""
+    after = change.after
+    if after is None or episode.ended_at is None:
+        return change
+    if after.is_open:
+        end = ended(after, episode.ended_at, now)
+        return Change(change.before, end.after, (*change.steps, *end.steps))
+    if after.ended_at != episode.ended_at:
+        moved = replace(after, ended_at=episode.ended_at, outcome=Outcome.CLEARED)
+        return Change(change.before, moved, change.steps or ("revised",))
+    return change

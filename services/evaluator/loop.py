@@ -1,0 +1,135 @@
+"""The evaluator's loop: after each commit, coalesced, and by a timer, every rule that is due is looked for.
+
+A rule whose look fails is logged, counted and remembered with its problem; the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from services.evaluator.once import look_once
+from services.rules.catalogue import RULES
+from services.rules.file import default_rules, from_settings
+from services.store.evaluations import clock, listen, save_look
+from services.store.pool import connect
+from services.store.problems import StoreAwayError, away_problems
+from services.store.rules import add_missing
+
+if TYPE_CHECKING:
+    from services.rules.model import RuleVersion
+    from services.store.evaluations import Session
+
+TIMER_S: Final = 3.0
+"""Meters fall silent and durations end without any commit: this often everything is looked at anyway."""
+PAUSE_S: Final = 0.5
+"""At least this long between two rounds, however many commits come: they are one round's news together."""
+_RETRY_S: Final = 2.0
+_log = structlog.get_logger("evaluate")
+
+
+class Evaluator:
+    """Looks for all rules, round after round, on one connection that it renews."""
+
+    def __init__(self, dsn: str, stop: asyncio.Event, *, timer_s: float = TIMER_S) -> None:
+        self.rounds = 0
+        self.failures: dict[str, int] = {}
+        self._dsn = dsn
+        self._stop = stop
+        self._timer_s = timer_s
+        self._shipped = {name: version.settings for name, version in default_rules().items()}
+        self._woken = asyncio.Event()
+        self._wanted: dict[str, bool] = {}
+        """Rules that something was booked for since their last look."""
+        self._looked: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Evaluate until told to stop; a database that is away is waited for."""
+        while not self._stop.is_set():
+            try:
+                with away_problems():
+                    await self._connected()
+            except StoreAwayError as problem:
+                _log.warning("database away", problem=str(problem), retry_s=_RETRY_S)
+                await self._sleep(_RETRY_S)
+
+    async def _connected(self) -> None:
+        con = await connect(self._dsn, name="tanfeng-evaluate")
+        try:
+            await listen(con, self._woken.set)
+            self._woken.set()
+            while not self._stop.is_set():
+                await self._wait()
+                await self.round(con)
+                await self._sleep(PAUSE_S)
+        finally:
+            con.terminate() if con.is_closed() else await con.close(timeout=5)
+
+    async def round(self, con: Session) -> int:
+        """Look for every rule that is due; gives how many steps the alerts took."""
+        started = time.monotonic()
+        if self._woken.is_set():
+            self._woken.clear()
+            self._wanted = dict.fromkeys(RULES, True)
+        steps = 0
+        for version in (await self._versions(con)).values():
+            if version.enabled and self._is_due(version, time.monotonic()):
+                steps += await self._look(con, version)
+        self.rounds += 1
+        if steps:
+            _log.info("round", steps=steps, seconds=round(time.monotonic() - started, 3))
+        return steps
+
+    async def _versions(self, con: Session) -> dict[str, RuleVersion]:
+        stored = await add_missing(con, self._shipped)
+        return {
+            name: from_settings(RULES[name], each.settings, each.version, each.since)
+            for name, each in stored.items()
+            if name in RULES
+        }
+
+    async def _look(self, con: Session, version: RuleVersion) -> int:
+        name = version.rule.name
+        self._wanted[name] = False
+        self._looked[name] = time.monotonic()
+        try:
+            looked = await look_once(con, version)
+        except Exception as problem:
+            if con.is_closed():
+                raise
+            self.failures[name] = self.failures.get(name, 0) + 1
+            _log.exception("rule failed", rule=name, failures=self.failures[name])
+            await save_look(con, name, await clock(con), 0, 0, f"{type(problem).__name__}: {problem}")
+            return 0
+        if looked.steps:
+            _log.info("rule", rule=name, observed=looked.observed, steps=looked.steps, seconds=round(looked.seconds, 3))
+        return looked.steps
+
+    def _is_due(self, version: RuleVersion, now: float) -> bool:
+        return self._due_in(version.rule.name, version.rule.every_s, now) <= 0
+
+    def _due_in(self, name: str, every_s: float, now: float) -> float:
+        """Seconds until a rule is due: at once after a commit, else by the timer; never more often than its own."""
+        if name not in self._looked:
+            return 0
+        least = every_s if self._wanted.get(name) else max(every_s, self._timer_s)
+        return self._looked[name] + least - now
+
+    async def _wait(self) -> None:
+        """Until a commit, or until some rule is due."""
+        now = time.monotonic()
+        first = min(self._due_in(name, rule.every_s, now) for name, rule in RULES.items())
+        if first <= 0 or self._woken.is_set():
+            return
+        waiting = [asyncio.create_task(each.wait()) for each in (self._woken, self._stop)]
+        await asyncio.wait(waiting, timeout=first, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)

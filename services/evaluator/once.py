@@ -1,0 +1,100 @@
+"""One look of one rule: observe, decide, write, in one transaction that evaluators take turns in.
+
+Doing it twice, or in two processes, changes nothing: the second sees what the first has written.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from services.alerting.model import Sign, State
+from services.alerting.occurrences import decide_occurrences
+from services.alerting.states import decide_states
+from services.alerting.windows import decide_windows, restart
+from services.evaluator.watchers import WATCHERS, WINDOW_WATCHERS
+from services.model import HOUR_US, SECOND_US
+from services.rules.model import Mode
+from services.rules.words import summaries
+from services.store.alerts import alerts_since, closed_alerts, newest_alerts, open_alerts, write_changes
+from services.store.evaluations import clock, lock_rule, mark_of, save_look
+from services.store.watch.look import Look
+
+if TYPE_CHECKING:
+    from services.alerting.model import Alert, Change
+    from services.rules.model import RuleVersion
+    from services.store.pool import Connection
+
+MARGIN_US: Final = 360 * SECOND_US
+"""A row is dated by its transaction's start, and a transaction may take five minutes to commit."""
+QUIET_US: Final = HOUR_US
+"""How far back an open alert is looked at again when nothing of it changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one look came to."""
+
+    rule: str
+    observed: int
+    steps: int
+    seconds: float
+
+
+async def look_once(con: Connection, version: RuleVersion, *, now: int | None = None) -> Looked:
+    """Look for one rule and write what changed. `now`: the moment to judge by, in µs; default: the database's clock."""
+    started, rule = time.monotonic(), version.rule.name
+    async with con.transaction():
+        await lock_rule(con, rule)
+        mark = await clock(con)
+        at = mark if now is None else now
+        present = await open_alerts(con, rule)
+        since = await mark_of(con, rule) - MARGIN_US
+        look = Look(version, at, since, frozenset(present))
+        observed, changes = await _decide(con, look, present)
+        steps = await write_changes(con, [_worded(change, version) for change in changes], at)
+        seconds = time.monotonic() - started
+        await save_look(con, rule, mark, seconds, observed)
+    return Looked(rule, observed, steps, seconds)
+
+
+async def _decide(con: Connection, look: Look, present: dict[str, Alert]) -> tuple[int, list[Change]]:
+    version = look.version
+    rule, conduct = version.rule.name, version.conduct
+    if version.rule.mode is Mode.WINDOWS:
+        return await _decide_windows(con, look, present)
+    seen = await WATCHERS[rule](con, look)
+    if version.rule.mode is Mode.OCCURRENCES:
+        stored = await newest_alerts(con, rule, [each.subject for each in seen])
+        return len(seen), decide_occurrences(seen, stored, conduct, look.now)
+    begun = [(each.subject, each.occurred_at) for each in seen if each.sign is Sign.BAD]
+    closed = await closed_alerts(con, rule, [each for each in begun if each[0] not in present])
+    return len(seen), decide_states(seen, present, closed, conduct, look.now)
+
+
+async def _decide_windows(con: Connection, look: Look, present: dict[str, Alert]) -> tuple[int, list[Change]]:
+    rule, conduct = look.version.rule.name, look.version.conduct
+    watcher = WINDOW_WATCHERS[rule]
+    subjects = await watcher.touched(con, look)
+    for subject in present:
+        subjects.setdefault(subject, look.now - QUIET_US)
+    starts = {}
+    for subject, since in subjects.items():
+        near = await alerts_since(con, rule, subject, since - conduct.duration_us)
+        starts[subject] = restart(since, conduct.duration_us, near)
+    points = await watcher.points(con, look, starts) if starts else {}
+    changes: list[Change] = []
+    for subject, start in starts.items():
+        stored = await alerts_since(con, rule, subject, start)
+        changes += decide_windows(points.get(subject, []), stored, start, conduct, look.now)
+    return sum(map(len, points.values())), changes
+
+
+def _worded(change: Change, version: RuleVersion) -> Change:
+    """The change with its alert's words, and the version of the rule it was decided by."""
+    after = change.after
+    if after is None or (not change.steps and after.state is not State.PENDING):
+        return change
+    zh, en = summaries(version.rule, after)
+    return replace(change, after=replace(after, rule_version=version.version, summary_zh=zh, summary_en=en))

@@ -1,0 +1,67 @@
+"""Which function looks for which rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from services.outlook import forecast_budgets
+from services.store.watch import pue
+from services.store.watch.budgets import budget_exceeded, budget_forecast, budget_pace
+from services.store.watch.demand import Demand
+from services.store.watch.figures import backdated_change, factor_missing
+from services.store.watch.ingest import ingest_lag
+from services.store.watch.meters import completeness_low, meter_silent
+from services.store.watch.pue import PueWindows
+from services.store.watch.readings import data_conflict, reading_held, register_events
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from services.alerting.model import Observation
+    from services.store.pool import Connection
+    from services.store.watch.look import Look
+
+    Watcher = Callable[[Connection, Look], Awaitable[list[Observation]]]
+
+
+async def budget_outlook(con: Connection, look: Look) -> list[Observation]:
+    """Running budgets against their forecasts, which are made anew first where they are an hour old."""
+    await forecast_budgets(con, look.now)
+    return await budget_forecast(con, look)
+
+
+class WindowWatcher(Protocol):
+    """Looks at figures over windows, only where something changed."""
+
+    async def touched(self, con: Connection, look: Look) -> dict[str, int]:
+        """Subjects whose figures may have changed, and from when on."""
+
+    async def points(self, con: Connection, look: Look, starts: Mapping[str, int]) -> dict[str, list[Observation]]:
+        """The windows of each subject that end after its start, in order."""
+
+
+WATCHERS: Final[Mapping[str, Watcher]] = {
+    "MeterSilent": meter_silent,
+    "CompletenessLow": completeness_low,
+    "ReadingHeld": reading_held,
+    "ReadingOverruled": register_events,
+    "RegisterBreak": register_events,
+    "ActInconsistent": register_events,
+    "DataConflict": data_conflict,
+    "BackdatedChange": backdated_change,
+    "FactorMissing": factor_missing,
+    "IngestLagHigh": ingest_lag,
+    "BudgetExceeded": budget_exceeded,
+    "BudgetPaceHigh": budget_pace,
+    "BudgetForecastHigh": budget_outlook,
+}
+"""Of rules about states and occurrences: everything there is to see now."""
+
+WINDOW_WATCHERS: Final[Mapping[str, WindowWatcher]] = {
+    "DemandHigh": Demand(),
+    "PueHigh": PueWindows(pue.high, measured=True, reported=False),
+    "PueReportedHigh": PueWindows(pue.reported_high, measured=False, reported=True),
+    "PueDisagrees": PueWindows(pue.disagrees, measured=True, reported=True),
+    "PueImplausible": PueWindows(pue.implausible, measured=True, reported=False),
+}
+"""Of rules about windows."""

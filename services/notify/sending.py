@@ -1,0 +1,137 @@
+"""The outbox's two halves: what is due is put in, and each target's messages are sent by a loop of its own.
+
+A target that is down keeps its messages, waits longer and longer, and holds up nobody else. A message is marked
+delivered after the other side has taken it: after a crash in between it is sent again, never lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from services.notify.channel import AppriseChannel, DeliveryError
+from services.notify.config import MQTT
+from services.notify.message import content, digest, text
+from services.notify.mqtt import MqttChannel
+from services.notify.routes import Sent, due, matches
+from services.store import outbox
+from services.store.evaluations import clock
+from services.store.pool import open_pool
+from services.store.problems import StoreAwayError, away_problems
+from services.store.silences import sites_silenced
+
+if TYPE_CHECKING:
+    from services.notify.channel import Channel
+    from services.notify.config import Config, Target
+    from services.store.pool import Connection
+
+EVERY_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+_log = structlog.get_logger("notify")
+
+
+async def run(dsn: str, config: Config, stop: asyncio.Event) -> None:
+    """Fill and empty the outbox until told to stop; a database that is away is waited for."""
+    while not stop.is_set():
+        try:
+            with away_problems():
+                async with await open_pool(dsn, name="tanfeng-notify", size=2) as pool:
+                    await _serve(pool, config, stop)
+        except* StoreAwayError as problem:
+            _log.warning("database away", problem=str(problem.exceptions[0]))
+            await _sleep(stop, EVERY_S)
+
+
+async def _serve(pool: outbox.Pool, config: Config, stop: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_fill(pool, config, stop))
+        for target in config.targets.values():
+            tasks.create_task(_empty(pool, target, _channel(config, target), stop))
+
+
+def _channel(config: Config, target: Target) -> Channel:
+    if target.kind == MQTT:
+        return MqttChannel(config.broker_url, config.broker_ca)
+    return AppriseChannel(target, config.allowed)
+
+
+async def _fill(pool: outbox.Pool, config: Config, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        with away_problems():
+            async with pool.acquire() as con:
+                await enqueue(con, config)
+        await _sleep(stop, EVERY_S)
+
+
+async def enqueue(con: Connection, config: Config, now: int | None = None) -> int:
+    """Put into the outbox what is due; gives how many notifications are new. `now`: default: the database's clock."""
+    at = await clock(con) if now is None else now
+    candidates = [(alert, [Sent(*each) for each in sent]) for alert, sent in await outbox.candidates(con, at)]
+    wanted = due(config, candidates, await sites_silenced(con, at), at)
+    added = 0
+    for each in wanted:
+        sent = text(content(each.alert, each.kind))
+        added += await outbox.put(con, each.target, each.alert.alert_id, each.kind, each.once, sent)
+    return added + await _enqueue_digests(con, config, at)
+
+
+async def _enqueue_digests(con: Connection, config: Config, now: int) -> int:
+    """Once a day at most, an hour after the first of them was found: the historical alerts since the last digest."""
+    added = 0
+    for name, target in config.targets.items():
+        if target.kind == MQTT:
+            continue
+        undigested = await outbox.undigested(con, name, now)
+        routes = [route for route in config.routes if name in route.targets]
+        alerts = [each for each in undigested if any(matches(route, each) for route in routes)]
+        if alerts:
+            once = f"digest:{max(each.alert_id or 0 for each in undigested)}"
+            added += await outbox.put(con, name, None, "digest", once, text(digest(alerts)))
+    return added
+
+
+async def _empty(pool: outbox.Pool, target: Target, channel: Channel, stop: asyncio.Event) -> None:
+    pause = EVERY_S
+    try:
+        while not stop.is_set():
+            with away_problems():
+                went = await send_next(pool, target, channel)
+            if went is None:
+                await _sleep(stop, EVERY_S)
+            elif went:
+                pause = EVERY_S
+            else:
+                await _sleep(stop, pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+    finally:
+        await channel.close()
+
+
+async def send_next(pool: outbox.Pool, target: Target, channel: Channel) -> bool | None:
+    """Send the target's next message: whether it was taken; None if none is due, or the minute's share is used up."""
+    async with pool.acquire() as con:
+        message = await outbox.claim(con, target.name, target.per_minute)
+    if message is None:
+        return None
+    problem = ""
+    try:
+        await channel.send(message.content)
+    except DeliveryError as refused:
+        problem = str(refused)
+    except Exception as fault:  # noqa: BLE001 - one odd message or answer must not end the loop; its text may hold the address
+        problem = f"unexpected {type(fault).__name__}"
+    async with pool.acquire() as con:
+        await (outbox.failed(con, message, problem) if problem else outbox.delivered(con, message))
+    if problem:
+        _log.warning("not delivered", target=target.name, notification=message.number, problem=problem)
+    else:
+        _log.info("delivered", target=target.name, notification=message.number, attempts=message.attempts + 1)
+    return not problem
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,240 @@
+"""Every rule there is, with what it says. Each has a page in docs/runbooks and a row in default.yaml.
+
+A summary is one line that names the subject and says what to do; `{…}` are keys of the alert's evidence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from services.alerting.model import Severity
+from services.errors import TanfengError
+from services.registry import scalars
+from services.rules.model import Mode, Parameter, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WINDOWS: Final = ("1h", "24h", "30d")
+
+
+def _window(text: str) -> str:
+    if text not in WINDOWS:
+        raise TanfengError(f"{text!r} is no window of PUE", f"use one of {', '.join(WINDOWS)}")
+    return text
+
+
+def _parameters(**defaults: tuple[Callable[[str], object], str]) -> dict[str, Parameter]:
+    return {name.rstrip("_"): Parameter(read, default) for name, (read, default) in defaults.items()}
+
+
+def _above(raise_at: str, clear_at: str, lasting: str) -> dict[str, Parameter]:
+    decimal = scalars.decimal
+    return _parameters(above=(decimal, raise_at), clear=(decimal, clear_at), for_=(scalars.duration, lasting))
+
+
+_PUE = {"window": Parameter(_window, "24h")}
+
+_ALL: Final = (
+    Rule(
+        "PueHigh",
+        Mode.WINDOWS,
+        Severity.WARNING,
+        "PUE 偏高",
+        "PUE high",
+        "{place_zh}：{window} PUE {value}，限值 {limit}。先查制冷与 UPS 负载率，再核对计量边界",
+        "{place_en}: PUE {value} over {window}, limit {limit}. Check cooling and UPS load, then the metering boundary",
+        _PUE | _above("1.5", "1.45", "1h"),
+    ),
+    Rule(
+        "PueReportedHigh",
+        Mode.WINDOWS,
+        Severity.WARNING,
+        "运营方自报 PUE 偏高",
+        "Reported PUE high",
+        "{place_zh}：运营方自报 PUE {value}（{window}），限值 {limit}。请运营方说明，并接入电量表核实",
+        "{place_en}: its operator reports a PUE of {value} ({window}), limit {limit}. Ask why; connect energy meters",
+        _PUE | _above("1.5", "1.45", "1h"),
+    ),
+    Rule(
+        "PueDisagrees",
+        Mode.WINDOWS,
+        Severity.NOTICE,
+        "自报与实测 PUE 不符",
+        "Reported and measured PUE disagree",
+        "{place_zh}：自报 {reported} 与实测 {measured} 相差 {value}。核对双方的边界与计量点",
+        "{place_en}: {reported} reported, {measured} measured, {value} apart. Compare boundaries and metering points",
+        _PUE | _above("0.05", "0.04", "1h"),
+    ),
+    Rule(
+        "PueImplausible",
+        Mode.WINDOWS,
+        Severity.WARNING,
+        "PUE 不可信",
+        "PUE implausible",
+        "{place_zh}：IT 电量 {it_kwh} kWh 不小于总电量 {total_kwh} kWh。核对总表与 IT 表的接线、倍率和边界",
+        "{place_en}: IT energy {it_kwh} kWh is not below the total {total_kwh} kWh. Check wiring, multipliers, bounds",
+        {"window": Parameter(_window, "1h")} | _parameters(for_=(scalars.duration, "0s")),
+    ),
+    Rule(
+        "BudgetExceeded",
+        Mode.OCCURRENCES,
+        Severity.WARNING,
+        "用能预算达到限额",
+        "Budget level reached",
+        "{name_zh}：累计 {value} {unit}，已达预算的 {level} %。安排余下期间的用能，或申请调整预算",
+        "{name_en}: {value} {unit} so far, {level} % of the budget. Plan the rest, or ask for a new budget",
+        every_s=2.0,
+    ),
+    Rule(
+        "BudgetPaceHigh",
+        Mode.STATES,
+        Severity.WARNING,
+        "用能进度超前",
+        "Ahead of the budget's plan",
+        "{name_zh}：实际为计划进度的 {percent} %。今后每天须不超过 {needed}，查看主要用能设备",
+        "{name_en}: {percent} % of the planned curve. Stay within {needed} a day from now on; look at the main users",
+        _above("1.10", "1.05", "1h"),
+        every_s=30.0,
+    ),
+    Rule(
+        "BudgetForecastHigh",
+        Mode.STATES,
+        Severity.WARNING,
+        "预测将超预算",
+        "Forecast above the budget",
+        "{name_zh}：预计期末为预算的 {percent} %。今后每天须不超过 {needed}，才能不超",
+        "{name_en}: forecast to end at {percent} % of the budget. To end within it: {needed} a day from now on",
+        _above("1.00", "0.98", "1h"),
+        every_s=30.0,
+    ),
+    Rule(
+        "IntensityHigh",
+        Mode.STATES,
+        Severity.WARNING,
+        "单位产品能耗超限",
+        "Energy per unit of product high",
+        "{place_zh}：{product_zh} 单耗 {value} {unit}，限值 {limit}（{month}）。核对产量申报，再查工序能耗",
+        "{place_en}: {value} {unit} for {product_en}, limit {limit} ({month}). Check the output, then the process",
+        _parameters(grade=(scalars.positive, "3")),
+        every_s=60.0,
+    ),
+    Rule(
+        "MeterSilent",
+        Mode.STATES,
+        Severity.WARNING,
+        "表计失联",
+        "Meters silent",
+        "{place_zh}：{count} 块表无数据，最早自 {since_local}。查网关、网络与供电，须在 {repair_by} 前修复",
+        "{place_en}: {count} meters silent since {since_local}. Check gateway, network, power; due {repair_by}",
+        _parameters(intervals=(scalars.positive, "4"), at_least=(scalars.span, "5m")),
+    ),
+    Rule(
+        "CompletenessLow",
+        Mode.STATES,
+        Severity.NOTICE,
+        "数据完整率不足",
+        "Completeness low",
+        "{place_zh}：{day} 有 {count} 路数据完整率低于 {limit_percent} %，最低 {percent} %。补传缺失数据或说明原因",
+        "{place_en}: {count} registers below {limit_percent} % on {day}, the lowest {percent} %. Resend the rest",
+        _parameters(below=(scalars.decimal, "0.90"), clear=(scalars.decimal, "0.95")),
+        every_s=60.0,
+    ),
+    Rule(
+        "ReadingHeld",
+        Mode.STATES,
+        Severity.NOTICE,
+        "读数存疑待裁定",
+        "Reading held",
+        "{register}：自 {since_local} 起读数存疑，未入账。执行 tanfeng held show {register} 并裁定",
+        "{register}: held since {since_local}, nothing is booked. Run `tanfeng held show {register}`, then decide",
+        _parameters(for_=(scalars.duration, "1m")),
+    ),
+    Rule(
+        "ReadingOverruled",
+        Mode.STATES,
+        Severity.NOTICE,
+        "已入账读数被推翻",
+        "Reading overruled",
+        "{register}：{count} 个读数被后续读数推翻，账已更正。核对表计通信后确认",
+        "{register}: {count} readings overruled by later ones, the books corrected. Check the meter, acknowledge",
+        noted=True,
+    ),
+    Rule(
+        "RegisterBreak",
+        Mode.STATES,
+        Severity.WARNING,
+        "表码断裂",
+        "Register broke",
+        "{register}：{count} 处表码断裂，其间电量未知。查是否换表或清零，用 tanfeng held decide 申明",
+        "{register}: {count} breaks, the energy between is unknown. Was it replaced or reset? `tanfeng held decide`",
+        noted=True,
+    ),
+    Rule(
+        "ActInconsistent",
+        Mode.STATES,
+        Severity.WARNING,
+        "申明与读数矛盾",
+        "Act inconsistent",
+        "{register}：申明的终止表码与读数矛盾（{count} 处），该段未入账。核对后撤销并重新申明",
+        "{register}: a declared final value contradicts the readings ({count}). Withdraw it and declare it anew",
+        noted=True,
+    ),
+    Rule(
+        "DataConflict",
+        Mode.STATES,
+        Severity.NOTICE,
+        "同一时刻两个读数",
+        "Two values for one instant",
+        "{place_zh}：{count} 次收到与已存读数不同的值，以先存者为准。查重复上报的网关",
+        "{place_en}: {count} readings differ from the stored ones, which stand. Find what publishes twice",
+        noted=True,
+        every_s=5.0,
+    ),
+    Rule(
+        "BackdatedChange",
+        Mode.STATES,
+        Severity.NOTICE,
+        "旧账被迟到数据改动",
+        "Closed days changed",
+        "{register}：{count} 个已结日的电量被改，共 {value} {unit}。核对后确认，已上报的须更正",
+        "{register}: {count} closed days changed by {value} {unit} in all. Check; correct what was reported",
+        _parameters(older=(scalars.span, "3d"), stood=(scalars.duration, "1d")),
+        noted=True,
+        every_s=5.0,
+    ),
+    Rule(
+        "FactorMissing",
+        Mode.STATES,
+        Severity.WARNING,
+        "缺少排放因子",
+        "Emission factor missing",
+        "{name_zh}：{carrier_zh} {years} 年无可用排放因子，CO₂ 未知。用 tanfeng factors add 录入并注明来源",
+        "{name_en}: no factor for {carrier_en} in {years}, its CO₂ is unknown. Add it with its source: tanfeng factors",
+        every_s=60.0,
+    ),
+    Rule(
+        "DemandHigh",
+        Mode.WINDOWS,
+        Severity.WARNING,
+        "需量超限",
+        "Demand high",
+        "{place_zh}：15 分钟平均 {value} kW，限值 {limit} kW。错开大设备启停或转移负荷",
+        "{place_en}: {value} kW over 15 minutes, limit {limit} kW. Stagger large loads or move them",
+        {"limits": Parameter(scalars.positive, "", is_map=True)}
+        | _parameters(clear_ratio=(scalars.positive, "0.95"), for_=(scalars.duration, "0s")),
+    ),
+    Rule(
+        "IngestLagHigh",
+        Mode.STATES,
+        Severity.CRITICAL,
+        "采集滞后",
+        "Ingest lags",
+        "采集滞后 {value} 秒（限值 {limit}）：{why_zh}。查看采集进程、消息代理与数据库",
+        "Ingest lags by {value} s, limit {limit}: {why_en}. Look at ingest, the broker and the database",
+        _above("120", "60", "1m"),
+    ),
+)
+
+RULES: Final = {rule.name: rule for rule in _ALL}
+"""By name."""

@@ -1,0 +1,73 @@
+"""The outbox at rest: notifications waiting, claimed, delivered. It knows targets by name, never by address."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from services.store.alerts import alert_of
+from services.store.queries import SQL
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from services.alerting.model import Alert
+    from services.store.pool import Connection, Row
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+"""Connections to take turns on."""
+
+LEASE_S: Final = 120.0
+"""A message claimed for longer belongs to a sender that died."""
+LONGEST_RETRY_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A claimed notification; `attempts` failed before this one."""
+
+    number: int
+    content: dict[str, Any]
+    attempts: int
+
+
+async def candidates(con: Connection, now: int) -> list[tuple[Alert, list[tuple[str, str, str, int | None]]]]:
+    """Alerts that notifications may be due of, each with (target, kind, once, delivered_at) of those there are."""
+    sent: dict[int, list[tuple[str, str, str, int | None]]] = {}
+    rows = await con.fetch(SQL["outbox_candidates"], now)
+    for row in await con.fetch(SQL["outbox_sent"], [row["alert_id"] for row in rows]):
+        sent.setdefault(row["alert_id"], []).append((row["target"], row["kind"], row["once"], row["delivered_at"]))
+    return [(alert_of(row), sent.get(row["alert_id"], [])) for row in rows]
+
+
+async def undigested(con: Connection, target: str, now: int) -> list[Alert]:
+    """Historical alerts for a target's digest, if one is due: a day since the last, an hour since the first of them."""
+    return [alert_of(row) for row in await con.fetch(SQL["outbox_undigested"], target, now)]
+
+
+async def put(con: Connection, target: str, alert_id: int | None, kind: str, once: str, content: str) -> int:
+    """Put a notification in; 0 if the same one is there already."""
+    return len(await con.fetch(SQL["outbox_put"], target, alert_id, kind, once, content))
+
+
+async def claim(con: Connection, target: str, per_minute: int) -> Message | None:
+    """The target's next message, claimed; None if none is due or its share of this minute is used up."""
+    row = await con.fetchrow(SQL["outbox_claim"], target, per_minute, LEASE_S)
+    return None if row is None else Message(row["notification_id"], json.loads(row["content"]), row["attempts"])
+
+
+async def delivered(con: Connection, message: Message) -> None:
+    """The other side has taken it."""
+    await con.execute(SQL["outbox_delivered"], message.number)
+
+
+async def failed(con: Connection, message: Message, problem: str) -> None:
+    """It was not taken: try again, later each time."""
+    retry_s = min(LONGEST_RETRY_S, 2.0 ** min(message.attempts, 10))
+    await con.execute(SQL["outbox_failed"], message.number, problem, retry_s)
+
+
+async def waiting(con: Connection) -> list[Row]:
+    """By target: how many wait, since when, and the last problem."""
+    return await con.fetch(SQL["outbox_waiting"])

@@ -1,0 +1,58 @@
+-- The outbox of notifications.
+
+-- name: outbox_candidates
+-- Alerts that were news when they were raised and are open, or were resolved within a week.
+SELECT a.*, e.code AS enterprise, s.code AS site
+FROM core.alert a LEFT JOIN core.enterprise e USING (enterprise_id) LEFT JOIN core.site s USING (site_id)
+WHERE NOT a.historical AND (a.state IN ('firing', 'acknowledged') OR a.resolved_at > $1::timestamptz - interval '7 days')
+ORDER BY a.alert_id;
+
+-- name: outbox_sent
+SELECT alert_id, target, kind, once, delivered_at FROM core.notification WHERE alert_id = ANY($1::bigint[]);
+
+-- name: outbox_put
+INSERT INTO core.notification (target, alert_id, kind, once, content) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (target, once) DO NOTHING
+RETURNING notification_id;
+
+-- name: outbox_undigested
+WITH last AS (
+    SELECT max(created_at) AS at, coalesce(max(substr(once, 8)::bigint), 0) AS alert_id
+    FROM core.notification WHERE target = $1 AND kind = 'digest'
+), found AS (
+    SELECT a.* FROM core.alert a, last WHERE a.historical AND a.alert_id > last.alert_id AND a.raised_at <= $2::timestamptz
+)
+SELECT a.*, e.code AS enterprise, s.code AS site
+FROM found a LEFT JOIN core.enterprise e USING (enterprise_id) LEFT JOIN core.site s USING (site_id)
+WHERE (SELECT min(raised_at) FROM found) <= $2::timestamptz - interval '1 hour'
+  AND coalesce((SELECT at FROM last), '-infinity') <= $2::timestamptz - interval '1 day'
+ORDER BY array_position(ARRAY['critical', 'warning', 'notice'], a.severity), a.alert_id;
+
+-- name: outbox_claim
+UPDATE core.notification n SET claimed_until = clock_timestamp() + make_interval(secs => $3)
+WHERE n.notification_id = (
+    SELECT w.notification_id FROM core.notification w
+    WHERE w.target = $1 AND w.delivered_at IS NULL AND w.not_before <= clock_timestamp()
+      AND w.claimed_until < clock_timestamp()
+      AND (SELECT count(*) FROM core.notification d
+           WHERE d.target = $1 AND d.delivered_at > clock_timestamp() - interval '1 minute') < $2
+    ORDER BY w.not_before, w.notification_id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING n.notification_id, n.content, n.attempts;
+
+-- name: outbox_delivered
+UPDATE core.notification SET delivered_at = clock_timestamp(), problem = NULL WHERE notification_id = $1;
+
+-- name: outbox_failed
+UPDATE core.notification SET
+    attempts = attempts + 1, problem = $2, claimed_until = '-infinity',
+    not_before = clock_timestamp() + make_interval(secs => $3)
+WHERE notification_id = $1;
+
+-- name: outbox_waiting
+SELECT target, count(*) AS waiting, min(created_at) AS since, max(attempts) AS attempts,
+       (array_agg(problem ORDER BY notification_id DESC) FILTER (WHERE problem IS NOT NULL))[1] AS problem
+FROM core.notification WHERE delivered_at IS NULL
+GROUP BY target ORDER BY target;

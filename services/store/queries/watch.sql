@@ -1,0 +1,185 @@
+-- What the rules look at. Places are those of now; names come along for the words.
+
+-- name: watch_registers
+-- Every register at its place, with its policy now and its newest reading: whether it is silent is decided in Python.
+SELECT e.code AS enterprise, e.name_zh AS enterprise_zh, e.name_en AS enterprise_en,
+       s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, s.zone,
+       m.code AS meter, r.code AS register, b.newest_at, r.recorded_at, p.interval_s, y.day AS repair_by
+FROM core.register_state b
+JOIN core.register r USING (register_id)
+JOIN core.meter m USING (meter_id)
+JOIN core.meter_membership t ON t.meter_id = m.meter_id AND t.recorded_until = 'infinity'
+JOIN core.site s ON s.site_id = t.site_id
+    AND ($1 AT TIME ZONE s.zone)::date >= t.valid_from AND ($1 AT TIME ZONE s.zone)::date < t.valid_until
+JOIN core.site_membership o ON o.site_id = s.site_id AND o.recorded_until = 'infinity'
+    AND ($1 AT TIME ZONE s.zone)::date >= o.valid_from AND ($1 AT TIME ZONE s.zone)::date < o.valid_until
+JOIN core.enterprise e ON e.enterprise_id = o.enterprise_id
+JOIN LATERAL (
+    SELECT q.interval_s FROM core.register_policy q
+    WHERE q.register_id = r.register_id AND q.recorded_until = 'infinity' AND q.valid_from <= $1
+    ORDER BY q.valid_from DESC LIMIT 1
+) AS p ON true
+LEFT JOIN LATERAL (
+    SELECT d.day FROM core.calendar d
+    WHERE d.is_working AND d.day > (coalesce(b.newest_at, r.recorded_at) AT TIME ZONE s.zone)::date
+    ORDER BY d.day OFFSET 2 LIMIT 1
+) AS y ON true
+WHERE b.newest_at IS NULL OR b.newest_at <= $1::timestamptz - make_interval(secs => greatest($2, $3::float8 * p.interval_s))
+ORDER BY enterprise, site, meter, register;
+
+-- name: watch_held
+SELECT b.register_id, b.baseline_at, b.baseline_value, b.baseline_origin, b.previous_at, b.previous_value,
+       b.previous_origin, b.runs, w.*
+FROM core.register_state b
+JOIN core.watched_register w ON w.register_id = b.register_id
+WHERE b.runs IS NOT NULL;
+
+-- name: watch_events
+SELECT v.read_at, v.shift, w.*
+FROM core.event v
+JOIN core.watched_register w ON w.register_id = v.register_id
+WHERE v.kind = $1 AND v.acknowledged_at IS NULL
+ORDER BY w.name, v.read_at;
+
+-- name: watch_conflicts
+-- Other values for stored keys, since somebody last acknowledged such an alert of the same topic.
+SELECT c.rejection_id, c.detail, c.topic, c.pointer, c.seen_count, c.first_at, c.last_at, e.code AS enterprise,
+       e.name_zh AS enterprise_zh, e.name_en AS enterprise_en
+FROM core.rejection c
+JOIN core.enterprise e ON e.code = c.enterprise
+WHERE c.code = 'conflict' AND c.replayed_at IS NULL
+  AND c.last_at > coalesce((SELECT max(a.acknowledged_at) FROM core.alert a
+                            WHERE a.rule = 'DataConflict' AND a.subject = c.topic), '-infinity')
+ORDER BY c.topic, c.rejection_id;
+
+-- name: watch_backdated_registers
+SELECT DISTINCT register_id FROM core.energy_revision WHERE width = '1d' AND recorded_until > $1;
+
+-- name: watch_backdated
+-- Days closed for longer than $3 seconds whose covered energy changed: what they were before, and what they are now.
+SELECT w.*, v.day, v.amount AS old_amount, coalesce(d.amount, 0) AS new_amount, v.cause, v.recorded_from,
+       v.recorded_until, ((v.day + 1)::timestamp AT TIME ZONE w.zone) AS day_ends_at
+FROM core.watched_register w
+JOIN LATERAL (
+    SELECT DISTINCT ON (y.day) y.day, y.amount, y.cause, y.recorded_from,
+           max(y.recorded_until) OVER (PARTITION BY y.day) AS recorded_until
+    FROM core.energy_revision y
+    WHERE y.register_id = w.register_id AND y.width = '1d' AND y.covered_s > 0
+      AND y.recorded_until > ((y.day + 1)::timestamp AT TIME ZONE w.zone) + make_interval(secs => $3)
+      AND y.recorded_until > coalesce((SELECT max(a.acknowledged_at) FROM core.alert a
+                                       WHERE a.rule = 'BackdatedChange' AND a.subject = w.name), '-infinity')
+    ORDER BY y.day, y.recorded_until
+) AS v ON true
+LEFT JOIN core.energy_day d ON d.register_id = w.register_id AND d.day = v.day
+WHERE (w.register_id = ANY($1::int[]) OR w.name = ANY($2::text[])) AND v.amount IS DISTINCT FROM coalesce(d.amount, 0)
+ORDER BY w.name, v.day;
+
+-- name: watch_factors
+-- Years of an enterprise's consumption of a carrier for which no emission factor is known.
+SELECT e.code AS enterprise, e.name_zh AS enterprise_zh, e.name_en AS enterprise_en, k.code AS carrier,
+       k.name_zh AS carrier_zh, k.name_en AS carrier_en, u.year, u.first_day, u.last_day, d.zone
+FROM (
+    SELECT enterprise_id, carrier, core.year_of(day) AS year, min(day) AS first_day, max(day) AS last_day
+    FROM core.energy_scope_day
+    WHERE direction <> 'produced'
+    GROUP BY enterprise_id, carrier, core.year_of(day)
+) AS u
+JOIN core.enterprise e ON e.enterprise_id = u.enterprise_id
+JOIN core.district d ON d.code = e.district_code
+JOIN core.carrier k ON k.code = u.carrier
+JOIN core.conversion_now c ON c.kind = 'co2' AND c.district_code = e.district_code AND c.carrier = u.carrier
+    AND u.year >= c.year_from AND u.year < c.year_until AND c.per_unit IS NULL
+WHERE EXISTS (SELECT FROM core.place p
+              WHERE p.enterprise_id = u.enterprise_id AND p.carrier = u.carrier AND p.level = 1 AND NOT p.exempt)
+ORDER BY 1, 4, 7;
+
+-- name: watch_ingest
+-- How long ago a worker gave a sign of life, and the median lag of registers that reported within ten minutes.
+SELECT (SELECT extract(epoch FROM $1::timestamptz - max(last_used_at))::int FROM core.ingest_slot) AS idle_s,
+       (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY r.lag_s)
+        FROM core.register_state b
+        JOIN core.reading r ON r.register_id = b.register_id AND r.read_at = b.newest_at
+        WHERE b.newest_at > $1::timestamptz - interval '1 day' AND b.newest_at + make_interval(secs => r.lag_s) > $1::timestamptz - interval '10 min'
+       ) AS lag_s;
+
+-- name: watch_touched
+-- From when on the ledger of each register changed, by what was recorded since a moment.
+SELECT register_id, min(starts_at) AS since
+FROM (
+    SELECT register_id, starts_at FROM core.energy_15m WHERE recorded_at > $1
+    UNION ALL
+    SELECT register_id, starts_at FROM core.energy_revision WHERE recorded_until > $1 AND width = '15m'
+) AS touched
+GROUP BY register_id;
+
+-- name: watch_sites_of
+SELECT DISTINCT p.register_id, s.code AS site
+FROM core.place p JOIN core.site s ON s.site_id = p.site_id
+WHERE p.register_id = ANY($1::int[]);
+
+-- name: watch_demand
+-- Mean power of a site's electricity intake over each quarter-hour that ends in ($2, $3]; null where a register is missing.
+WITH intake AS MATERIALIZED (
+    SELECT p.register_id, p.starts_from, p.starts_until, e.code AS enterprise, e.name_zh AS enterprise_zh,
+           e.name_en AS enterprise_en, s.name_zh AS site_zh, s.name_en AS site_en
+    FROM core.place p
+    JOIN core.site s ON s.site_id = p.site_id
+    JOIN core.enterprise e ON e.enterprise_id = p.enterprise_id
+    WHERE s.code = $1 AND p.level = 1 AND p.carrier = 'electricity' AND p.direction = 'import'
+)
+SELECT q.at + interval '15 minutes' AS ends_at,
+       CASE WHEN count(e.register_id) = count(*) THEN sum(e.amount)::bigint * 0.004 END AS demand_kw,
+       core.ratio(coalesce(sum(e.covered_s - e.estimated_s), 0), 900 * count(*)) AS resolution_ratio,
+       i.enterprise, i.enterprise_zh, i.enterprise_en, i.site_zh, i.site_en
+FROM generate_series(date_bin('15 minutes', $2::timestamptz, '2000-01-01'), $3::timestamptz - interval '15 minutes',
+                     '15 minutes') AS q (at)
+JOIN intake i ON q.at >= i.starts_from AND q.at < i.starts_until
+LEFT JOIN core.energy_15m e ON e.register_id = i.register_id AND e.starts_at = q.at
+WHERE q.at + interval '15 minutes' > $2
+GROUP BY q.at, i.enterprise, i.enterprise_zh, i.enterprise_en, i.site_zh, i.site_en
+ORDER BY q.at;
+
+-- name: watch_pue_sites
+-- Data centres one of whose energy registers is among these, with that register; and those whose boundary was recorded
+-- since a moment, from its first day on.
+SELECT s.code AS site, p.register_id, NULL::timestamptz AS since
+FROM core.pue_version v
+JOIN core.pue_part p ON p.boundary_id = v.boundary_id
+JOIN core.site s ON s.site_id = v.site_id
+WHERE p.register_id = ANY($1::int[])
+UNION ALL
+SELECT s.code, NULL, greatest(b.valid_from::timestamp AT TIME ZONE s.zone, '1970-01-01')
+FROM core.pue_boundary b
+JOIN core.site s ON s.site_id = b.site_id
+WHERE b.recorded_at > $2 AND b.recorded_until = 'infinity';
+
+-- name: watch_pue_reported
+-- Data centres whose operator's register stored readings received since a moment, and the earliest of those.
+SELECT s.code AS site, r.read_at AS since, v.measured
+FROM (SELECT site_id, reported_id,
+             EXISTS (SELECT FROM core.pue_part p WHERE p.boundary_id = w.boundary_id) AS measured
+      FROM core.pue_version w WHERE reported_id IS NOT NULL) AS v
+JOIN core.site s ON s.site_id = v.site_id
+CROSS JOIN LATERAL (
+    SELECT min(read_at) AS read_at FROM core.reading
+    WHERE register_id = v.reported_id AND read_at + make_interval(secs => lag_s) > $1
+) AS r
+WHERE r.read_at IS NOT NULL;
+
+-- name: watch_scopes
+-- Which enterprises and sites these registers' energy counts for, and from when it changed.
+SELECT DISTINCT e.code AS enterprise, s.code AS site, p.register_id
+FROM core.place p
+JOIN core.enterprise e ON e.enterprise_id = p.enterprise_id
+JOIN core.site s ON s.site_id = p.site_id
+WHERE p.register_id = ANY($1::int[]);
+
+-- name: watch_completeness
+-- Registers below a ratio on the last closed day of their site; a day without any reading is left to MeterSilent.
+SELECT enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, meter, register, day,
+       expected_readings, received_readings, completeness_ratio, (day + 1)::timestamp AT TIME ZONE zone AS day_ends_at
+FROM report.completeness
+WHERE day BETWEEN ($1::timestamptz)::date - 2 AND ($1::timestamptz)::date + 1
+  AND day = ($1 AT TIME ZONE zone)::date - 1
+  AND expected_readings > 0 AND received_readings > 0 AND completeness_ratio < $2::numeric
+ORDER BY enterprise, site, meter, register;

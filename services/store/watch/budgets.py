@@ -1,0 +1,191 @@
+"""BudgetExceeded, BudgetPaceHigh, BudgetForecastHigh: the figures of report.budget_status become signs.
+
+Missing data never makes a budget good: what is unknown stays as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from services.alerting.model import Severity, Sign
+from services.days import day_ends
+from services.model import QUARTER_US, iso
+from services.rules.words import number
+from services.store.budget_crossings import Crossing, crossings
+from services.store.budgets import BudgetStatus, budget_statuses
+from services.store.queries import SQL
+from services.store.watch.touched import touched_registers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from decimal import Decimal
+
+    from services.alerting.model import Observation
+    from services.store.pool import Connection
+    from services.store.watch.look import Look
+
+_PERCENT: Final = 100
+
+
+async def budget_exceeded(con: Connection, look: Look) -> list[Observation]:
+    """Every level of every period that may be crossed otherwise than at the last look, crossed or not.
+
+    The crossing is found in the ledger, by exact sums; only budgets whose scope changed are looked into.
+    """
+    statuses = [each for each in await budget_statuses(con, look.now, ended=True) if each.product is None]
+    changed = await _changed(con, look)
+    found: list[Observation] = []
+    for budget_id in dict.fromkeys(each.budget_id for each in statuses if changed.touches(each)):
+        periods = {each.starts_on: each for each in statuses if each.budget_id == budget_id}
+        crossed = {(each.starts_on, each.level): each for each in await crossings(con, budget_id)}
+        for status in periods.values():
+            found += [_level(look, status, level, crossed.get((status.starts_on, level))) for level in status.levels]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What changed since the last look: enterprises and sites with the earliest change (µs); budgets anew."""
+
+    enterprises: dict[str, int]
+    sites: dict[str, int]
+    since: int
+
+    def touches(self, status: BudgetStatus) -> bool:
+        """Whether the sums of a budget's period can have changed."""
+        if status.recorded_at > self.since:
+            return True
+        if status.site is not None:
+            changed = self.sites.get(status.site)
+        elif status.enterprise is not None:
+            changed = self.enterprises.get(status.enterprise)
+        else:
+            changed = min(self.enterprises.values(), default=None)
+        return changed is not None and changed < status.ends_at
+
+
+async def _changed(con: Connection, look: Look) -> _Changed:
+    registers = await touched_registers(con, look.since)
+    enterprises: dict[str, int] = {}
+    sites: dict[str, int] = {}
+    for row in await con.fetch(SQL["watch_scopes"], list(registers)):
+        for kind, code in ((enterprises, row["enterprise"]), (sites, row["site"])):
+            kind[code] = min(registers[row["register_id"]], kind.get(code, registers[row["register_id"]]))
+    return _Changed(enterprises, sites, look.since)
+
+
+def _level(look: Look, status: BudgetStatus, level: Decimal, crossing: Crossing | None) -> Observation:
+    percent = level * _PERCENT
+    subject = f"{status.budget}/{status.starts_on}/{number(percent)}"
+    place: dict[str, Any] = {"enterprise": status.enterprise, "site": status.site, "unit": status.unit}
+    if crossing is None:
+        sign = Sign.UNKNOWN if status.state == "unknown" else Sign.GOOD
+        return look.saw(subject, sign, look.now, **place)
+    shown = crossing.value * status.allowance * level / crossing.threshold if crossing.threshold else crossing.value
+    return look.saw(
+        subject,
+        Sign.BAD,
+        _crossed_at(status, crossing),
+        value=round(shown, 6).normalize() if shown else shown,
+        limit=(status.allowance * level).normalize(),
+        severity=Severity.CRITICAL if percent >= _PERCENT else None,
+        ends_at=status.ends_at,
+        evidence=_names(status) | _crossing(crossing) | {"level": number(percent)},
+        **place,
+    )
+
+
+def _crossed_at(status: BudgetStatus, crossing: Crossing) -> int:
+    """The reading; or the end of the ledger row where readings are not kept; or of the month of a manual figure."""
+    if crossing.read_at is not None:
+        return crossing.read_at
+    if crossing.starts_at is not None:
+        return crossing.starts_at + QUARTER_US
+    return day_ends(status.zone, crossing.day)
+
+
+def _crossing(crossing: Crossing) -> dict[str, Any]:
+    return {
+        "threshold": _exact(crossing.threshold),
+        "value_before": _exact(crossing.value_before),
+        "value": _exact(crossing.value),
+        "amount_thousandths": crossing.amount,
+        "ledger_row": None if crossing.starts_at is None else iso(crossing.starts_at),
+        "register": crossing.register,
+        "reading_at": None if crossing.read_at is None else iso(crossing.read_at),
+        "figure_month": None if crossing.figure_month is None else str(crossing.figure_month),
+        "budget_version": crossing.version_id,
+    }
+
+
+def _exact(value: Decimal) -> str:
+    """All its digits, no trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+async def budget_pace(con: Connection, look: Look) -> list[Observation]:
+    """Running budgets: what was used against the planned curve so far."""
+    return list(_running(look, await budget_statuses(con, look.now), lambda status: status.pace_ratio))
+
+
+async def budget_forecast(con: Connection, look: Look) -> list[Observation]:
+    """Running budgets: what their forecast ends at, against the allowance."""
+    return list(_running(look, await budget_statuses(con, look.now), _forecast_ratio))
+
+
+def _forecast_ratio(status: BudgetStatus) -> Decimal | None:
+    if status.forecast_p50 is None or not status.allowance:
+        return None
+    return round(status.forecast_p50 / status.allowance, 6)
+
+
+def _running(look: Look, statuses: Iterable[BudgetStatus], ratio_of: Any) -> Iterable[Observation]:  # noqa: ANN401 - of a status
+    thresholds = look.version.thresholds
+    for status in statuses:
+        value = None if status.state == "unknown" else ratio_of(status)
+        yield look.saw(
+            f"{status.budget}/{status.starts_on}",
+            thresholds.sign(value),
+            look.now,
+            value=value,
+            limit=thresholds.raise_at,
+            enterprise=status.enterprise,
+            site=status.site,
+            evidence=_names(status),
+            latest=_latest(status, value),
+        )
+
+
+def _latest(status: BudgetStatus, value: Decimal | None) -> dict[str, Any]:
+    decimals = {
+        "value": value,
+        "actual": status.actual,
+        "planned": status.planned,
+        "forecast_p10": status.forecast_p10,
+        "forecast_p50": status.forecast_p50,
+        "forecast_p90": status.forecast_p90,
+        "coverage": status.coverage_ratio,
+    }
+    return {
+        **{name: str(each) for name, each in decimals.items() if each is not None},
+        "state": status.state,
+        "why": status.why,
+        "percent": "—" if value is None else number(value * _PERCENT),
+        "needed": "—" if status.needed_per_day is None else f"{number(status.needed_per_day)} {status.unit}",
+        "runs_out_on": None if status.runs_out_on is None else str(status.runs_out_on),
+    }
+
+
+def _names(status: BudgetStatus) -> dict[str, Any]:
+    return {
+        "name_zh": status.name_zh,
+        "name_en": status.name_en,
+        "budget": status.budget,
+        "period": [str(status.starts_on), str(status.ends_on)],
+        "measure": status.measure,
+        "basis": status.basis,
+        "allowance": str(status.allowance),
+        "allowance_unit": status.unit,
+    }

@@ -1,0 +1,193 @@
+"""Alerting as a pure function: the band, the duration, late data in pieces, and looking twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.alerting.model import Alert, Change, Conduct, Observation, Outcome, Severity, Sign, State
+from services.alerting.series import episodes
+from services.alerting.states import decide_states
+from services.alerting.thresholds import Thresholds
+from services.alerting.windows import decide_windows, restart
+
+BAND = Thresholds(Decimal("1.5"), Decimal("1.45"))
+STEP = 900
+VALUES = st.lists(
+    st.one_of(st.none(), st.sampled_from(["1.40", "1.44", "1.45", "1.47", "1.5", "1.51", "1.6"])), max_size=40
+)
+DURATIONS = st.sampled_from([0, STEP, 3 * STEP])
+NOW = 10**9
+
+
+def point(index: int, value: str | None) -> Observation:
+    """One window of a series."""
+    number = None if value is None else Decimal(value)
+    return Observation(
+        rule="PueHigh", subject="hall", sign=BAND.sign(number), occurred_at=(index + 1) * STEP, value=number,
+        evidence={"at": index},
+    )  # fmt: skip
+
+
+def series(values: list[str | None]) -> list[Observation]:
+    """A series of windows."""
+    return [point(index, value) for index, value in enumerate(values)]
+
+
+def crossings(values: list[str | None]) -> int:
+    """How often a series goes the whole way from below the band to above it; its start counts as below."""
+    found, is_below = 0, True
+    for value in values:
+        sign = BAND.sign(None if value is None else Decimal(value))
+        if sign is Sign.BAD and is_below:
+            found, is_below = found + 1, False
+        is_below = is_below or sign is Sign.GOOD
+    return found
+
+
+class Store:
+    """Alerts of one subject as the database would keep them."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[int, Alert] = {}
+        self._ids = count(1)
+
+    def write(self, changes: list[Change]) -> None:
+        """Apply changes in their order; at most one alert may be open after each."""
+        for change in changes:
+            if change.before is not None:
+                assert change.before.alert_id is not None
+                del self.alerts[change.before.alert_id]
+            if change.after is not None:
+                number = change.after.alert_id or next(self._ids)
+                self.alerts[number] = replace(change.after, alert_id=number)
+            assert sum(alert.is_open for alert in self.alerts.values()) <= 1
+
+    def since(self, at: int) -> list[Alert]:
+        """Those not withdrawn that did not end by an instant."""
+        return [
+            each
+            for each in self.alerts.values()
+            if each.outcome is not Outcome.WITHDRAWN and (each.ended_at is None or each.ended_at > at)
+        ]
+
+    def look(self, points: list[Observation], since: int, conduct: Conduct) -> list[Change]:
+        """One look at what changed since an instant."""
+        start = restart(since, conduct.duration_us, self.since(since - conduct.duration_us))
+        later = [each for each in points if each.occurred_at > start]
+        changes = decide_windows(later, self.since(start), start, conduct, NOW)
+        self.write(changes)
+        return changes
+
+    def facts(self) -> list[tuple[Any, ...]]:
+        """What stands, without what was withdrawn."""
+        standing = [each for each in self.alerts.values() if each.outcome is not Outcome.WITHDRAWN]
+        return sorted(
+            (each.occurred_at, each.fired_at or 0, each.ended_at or 0, each.state.value, each.value)
+            for each in standing
+        )
+
+
+def conduct(duration: int) -> Conduct:
+    """A rule with this duration."""
+    return Conduct(duration, Severity.WARNING)
+
+
+@given(st.lists(st.sampled_from(["1.45", "1.46", "1.47", "1.49", "1.5"])), DURATIONS)
+def test_within_its_band_a_series_changes_no_state(values: list[str], duration: int) -> None:
+    """Neither up, where it was not firing, nor down, where it was."""
+    assert episodes(series([*values]), duration) == []
+    (firing,) = episodes(series([*values]), duration, firing_since=0)
+    assert (firing.is_firing, firing.ended_at) == (True, None)
+
+
+@given(VALUES, DURATIONS)
+def test_a_series_fires_at_most_once_for_each_full_crossing(values: list[str | None], duration: int) -> None:
+    """However it flutters in the band, and wherever it is unknown."""
+    found = episodes(series(values), duration)
+    assert sum(each.is_firing for each in found) <= crossings(values)
+    if duration == 0:
+        assert sum(each.is_firing for each in found) == crossings(values)
+
+
+@given(VALUES, DURATIONS)
+def test_only_known_windows_above_the_limit_raise_and_only_known_good_ones_clear(
+    values: list[str | None], duration: int
+) -> None:
+    """Each firing stands on bad windows spanning the duration without one that is not; each end on a good one."""
+    points = series(values)
+    for each in episodes(points, duration):
+        if each.fired is not None:
+            stretch = [p for p in points if each.occurred_at <= p.occurred_at <= each.fired.occurred_at]
+            assert {p.sign for p in stretch} == {Sign.BAD}
+            assert each.fired.occurred_at - each.occurred_at >= duration
+        if each.ended_at is not None:
+            assert next(p for p in points if p.occurred_at == each.ended_at).sign is Sign.GOOD
+
+
+@given(VALUES, DURATIONS, st.data())
+@settings(max_examples=300)
+def test_late_data_in_any_pieces_ends_where_one_look_at_all_of_it_does(
+    values: list[str | None], duration: int, data: st.DataObject
+) -> None:
+    """Windows become known, or known otherwise, in any order; looks see only what changed since the one before."""
+    whole = Store()
+    whole.look(series(values), -(10**6), conduct(duration))
+    pieces, known = Store(), [None] * len(values)
+    changed: list[int] = []
+    for index in data.draw(st.permutations(range(len(values)))):
+        known[index] = data.draw(st.sampled_from([values[index], "1.6", "1.4", None]), label="first seen as")
+        changed.append(index)
+        if data.draw(st.booleans(), label="look"):
+            pieces.look(series(known), min(changed) * STEP, conduct(duration))
+            changed = []
+    changed += [index for index, value in enumerate(values) if known[index] != value]
+    if changed:
+        pieces.look(series(values), min(changed) * STEP, conduct(duration))
+    assert pieces.facts() == whole.facts()
+
+
+@given(VALUES, DURATIONS)
+def test_a_second_look_changes_nothing(values: list[str | None], duration: int) -> None:
+    """Neither at the whole series, nor at its end."""
+    store = Store()
+    store.look(series(values), -(10**6), conduct(duration))
+    assert store.look(series(values), -(10**6), conduct(duration)) == []
+    assert store.look(series(values), (len(values) - 1) * STEP, conduct(duration)) == []
+
+
+@given(st.lists(st.sampled_from(["bad", "band", "good", "unknown", "gone"]), max_size=30), DURATIONS)
+def test_states_keep_one_alert_open_and_end_it_only_on_good_or_gone(signs: list[str], duration: int) -> None:
+    """Seen at one look after another."""
+    store, rule = Store(), conduct(duration)
+    for index, sign in enumerate(signs):
+        now = (index + 1) * STEP
+        seen = [] if sign == "gone" else [replace(point(index, None), sign=Sign(sign), occurred_at=now)]
+        present = {each.subject: each for each in store.alerts.values() if each.is_open}
+        closed = {(each.subject, each.occurred_at): each for each in store.alerts.values() if not each.is_open}
+        changes = decide_states(seen, present, closed, rule, now)
+        store.write(changes)
+        for change in changes:
+            if change.steps == ("resolved",):
+                assert sign in {"good", "gone"}
+            if "firing" in change.steps:
+                assert sign == "bad"
+        again = {each.subject: each for each in store.alerts.values() if each.is_open}
+        assert decide_states(seen, again, closed, rule, now) == [] or sign == "band"
+
+
+def test_a_widened_alert_that_was_acknowledged_fires_again() -> None:
+    """What is inside now was not acknowledged."""
+    seen = replace(point(0, None), sign=Sign.BAD, members={"m1": STEP})
+    (first,) = decide_states([seen], {}, {}, conduct(0), STEP)
+    assert first.after is not None
+    acknowledged = replace(first.after, alert_id=1, state=State.ACKNOWLEDGED, acknowledged_at=STEP)
+    more = replace(seen, members={"m1": STEP, "m2": 2 * STEP})
+    (second,) = decide_states([more], {"hall": acknowledged}, {}, conduct(0), 2 * STEP)
+    assert second.after is not None
+    assert (second.after.state, second.steps, second.after.raised_count) == (State.FIRING, ("widened",), 2)
