@@ -19,6 +19,7 @@ from simulators.points import Counter
 from simulators.sample import Message, Sample, meter_message, meter_topic, registers_json
 
 if TYPE_CHECKING:
+    from simulators.feed import Feed
     from simulators.fleet import Fleet, Meter
 
 CYCLE: Final = 30
@@ -65,7 +66,7 @@ class Fault:
 class Saboteur:
     """Disturbs the ticks of a fleet and remembers how."""
 
-    fleet: Fleet
+    fleet: Fleet | Feed
     seed: int
     happened: list[Fault] = field(default_factory=list)
     _withheld: dict[int, list[Message]] = field(default_factory=lambda: defaultdict(list))

@@ -81,14 +81,10 @@ class Fleet:
 
 def _counters(points: Iterable[Point], flows: Mapping[Key, Load], seed: int) -> dict[Key, Counter]:
     return {
-        point.key: Counter(point, flows[point.key], start_steps(point.key, seed, _modulus_steps(point)))
+        point.key: Counter(point, flows[point.key], start_steps(point.key, seed, point.modulus_steps))
         for point in points
         if point.counts
     }
-
-
-def _modulus_steps(point: Point) -> int | None:
-    return None if point.modulus is None else int(point.modulus / point.resolution)
 
 
 def _gauges(points: Sequence[Point], counters: Mapping[Key, Counter], seed: int) -> dict[Key, Gauge]:

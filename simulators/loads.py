@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from services.errors import TanfengError
 from services.model import SECOND_US
+from simulators.calendar import is_holiday, warmth
 from simulators.shapes import FULL, MINUTES, SHAPES, days
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ NANO: Final = 10**9
 EPOCH_US: Final = 1_735_660_800 * SECOND_US
 """2025-01-01T00:00+08:00, a Wednesday: where every simulated register starts to count."""
 EPOCH_WEEKDAY: Final = 2
+SUNDAY: Final = 6
+"""What a public holiday is like."""
 MINUTE_US: Final = 60 * SECOND_US
 DAY_US: Final = MINUTES * MINUTE_US
 _PARTS: Final = FULL * FULL * 60 * MINUTE_US
@@ -58,14 +61,14 @@ class Shaped:
 
     def energy(self, at_us: int) -> int:
         """What has flowed since the epoch, billionths."""
-        day, minute, rest = _split(at_us)
+        day, minute, rest = day_minute(at_us)
         scale, variant = self._drawn(day)
         whole = self._before_day(day) + scale * variant.before[minute]
         return self.peak * (whole * MINUTE_US + scale * variant.weights[minute] * rest) // _PARTS
 
     def rate(self, at_us: int) -> int:
         """The present rate, billionths per hour."""
-        day, minute, _ = _split(at_us)
+        day, minute, _ = day_minute(at_us)
         scale, variant = self._drawn(day)
         return self.peak * scale * variant.weights[minute] // (FULL * FULL)
 
@@ -81,8 +84,10 @@ class Shaped:
         bits = int.from_bytes(blake2b(f"{self.seed}/{self.name}/{day}".encode(), digest_size=8).digest())
         choices = days(self.shape, self.seed)
         chance, pick = divmod(bits, len(choices))
-        scale = shape.least + chance % (FULL - shape.least + 1)
-        return scale * shape.weekdays[(day + EPOCH_WEEKDAY) % 7] // FULL, choices[pick]
+        room = FULL - shape.least
+        scale = shape.least + (room * warmth(day, self.seed) // FULL if shape.by_weather else chance % (room + 1))
+        weekday = SUNDAY if is_holiday(day) else (day + EPOCH_WEEKDAY) % 7
+        return scale * shape.weekdays[weekday] // FULL, choices[pick]
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Mix:
         return sum(share * load.rate(at_us) for share, load in self.parts) // FULL
 
 
-def _split(at_us: int) -> tuple[int, int, int]:
+def day_minute(at_us: int) -> tuple[int, int, int]:
     """Days since the epoch, minute of the day, microseconds within the minute."""
     if at_us < EPOCH_US:
         raise TanfengError("the simulated plants start on 2025-01-01", "check the clock, or --backfill")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
@@ -64,9 +64,21 @@ class Point:
         return Fraction(self.resolution) * Fraction(self.multiplier) * self.unit_size * NANO
 
     @property
+    def modulus_steps(self) -> int | None:
+        """Steps after which the display shows zero again."""
+        return None if self.modulus is None else int(self.modulus / self.resolution)
+
+    @property
     def counts(self) -> bool:
         """Whether it is a register or interval of an amount, not a momentary value."""
         return self.kind is not Kind.MEASUREMENT
+
+
+class Mark(NamedTuple):
+    """From `at_us` on a display counts from `shown` steps: a reset, another meter."""
+
+    at_us: int
+    shown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,30 @@ class Counter:
     load: Load
     start: int
     """Steps displayed at the epoch."""
+    marks: list[Mark] = field(default_factory=list)
+    """Where the display was set anew, in order of time."""
+
+    @property
+    def modulus_steps(self) -> int | None:
+        """Steps after which it shows zero again."""
+        return self.point.modulus_steps
+
+    def shown_steps(self, at_us: int) -> int:
+        """Steps on the display: counted from the last mark, rollovers taken off."""
+        return self._shown(at_us, at_us)
+
+    def shown_before(self, at_us: int) -> int:
+        """Steps on the display just before what a mark at this moment changes."""
+        return self._shown(at_us, at_us - 1)
+
+    def _shown(self, at_us: int, marked_us: int) -> int:
+        steps, start = self.steps(at_us), self.start
+        for mark in reversed(self.marks):
+            if mark.at_us <= marked_us:
+                start = mark.shown - self.steps(mark.at_us)
+                break
+        modulus = self.modulus_steps
+        return start + steps if modulus is None else (start + steps) % modulus
 
     def steps(self, at_us: int) -> int:
         """Steps of resolution counted since the epoch, rollovers not taken off: the truth."""
@@ -90,8 +126,7 @@ class Counter:
             if at_us % point.interval_us:
                 return None
             return (self.steps(at_us) - self.steps(at_us - point.interval_us)) * point.resolution
-        value = (self.start + self.steps(at_us)) * point.resolution
-        return value if point.modulus is None else value % point.modulus
+        return self.shown_steps(at_us) * point.resolution
 
     def amount(self, steps: int) -> Decimal:
         """Steps as an amount in the base unit, on the primary side."""

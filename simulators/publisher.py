@@ -102,11 +102,15 @@ class Publisher:
         """
         line = self._lines[self._next]
         self._next = (self._next + 1) % len(self._lines)
-        line.publish(message, retain=retain, timeout_s=timeout_s)
+        line.publish(message, retain=retain or message.retain, timeout_s=timeout_s)
 
     def publish_on(self, connection: int, message: Message, *, timeout_s: float = 60.0) -> None:
         """Send on a chosen connection: messages of one connection arrive in order."""
         self._lines[connection % len(self._lines)].publish(message, retain=False, timeout_s=timeout_s)
+
+    def listen(self, topic: str, heard: Callable[[bytes], None]) -> None:
+        """Call `heard` with every payload of a topic, on paho's thread; again after a reconnect."""
+        self._lines[0].listen(topic, heard)
 
     def drain(self, timeout_s: float = 60.0) -> None:
         """Wait until everything sent is acknowledged.
@@ -133,6 +137,7 @@ class _Line:
         self.problem = "not connected yet"
         self._where = where
         self._window = window
+        self._topic = ""
         self._changed = threading.Condition()
         self._client = _client(where, client_id, broker_ca)
         self._client.max_inflight_messages_set(window)
@@ -140,6 +145,12 @@ class _Line:
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
+
+    def listen(self, topic: str, heard: Callable[[bytes], None]) -> None:
+        self._topic = topic
+        self._client.on_message = lambda _client, _data, message: heard(bytes(message.payload))
+        if self._client.is_connected():
+            self._client.subscribe(topic, qos=1)
 
     def start(self) -> None:
         self._client.connect_async(self._where.host, self._where.port, keepalive=30)
@@ -172,9 +183,11 @@ class _Line:
             self._changed.wait(_PATIENCE_S)
 
     def _on_connect(
-        self, _client: Client, _data: object, _flags: ConnectFlags, code: ReasonCode, _more: Properties | None
+        self, client: Client, _data: object, _flags: ConnectFlags, code: ReasonCode, _more: Properties | None
     ) -> None:
         self.problem = str(code) if code.is_failure else ""
+        if self._topic and not code.is_failure:
+            client.subscribe(self._topic, qos=1)
 
     def _on_connect_fail(self, _client: Client, _data: object) -> None:
         self.problem = "cannot connect"

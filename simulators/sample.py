@@ -23,6 +23,7 @@ class Message(NamedTuple):
 
     topic: str
     payload: bytes
+    retain: bool = False
 
 
 def meter_topic(enterprise: str, meter: str) -> str:

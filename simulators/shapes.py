@@ -40,6 +40,8 @@ class Shape:
     weekdays: tuple[int, ...] = (FULL,) * 7
     least: int = 900
     """A day's scale is drawn between this and `FULL`."""
+    by_weather: bool = False
+    """It follows the outdoor temperature instead of chance."""
 
 
 def _furnace(rng: random.Random) -> Iterator[float]:
@@ -106,7 +108,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "kiln": Shape(_kiln),
     "clean_room": Shape(_clean_room, weekdays=(1000, 1000, 1000, 1000, 1000, 960, 940)),
     "servers": Shape(_servers, least=960),
-    "cooling": Shape(_cooling, least=850),
+    "cooling": Shape(_cooling, least=850, by_weather=True),
     "office": Shape(_office, weekdays=(1000, 1000, 1000, 1000, 1000, 350, 250)),
     "sun": Shape(_sun, least=400),
 }

@@ -16,10 +16,14 @@ from services.model import SECOND_US, iso
 from services.settings import Settings
 from simulators.district import read_points
 from simulators.faults import Saboteur
+from simulators.feed import Feed
 from simulators.fleet import Fleet
+from simulators.incidents import What  # noqa: TC001 - typer needs it at run time
 from simulators.live import Live
 from simulators.publisher import Publisher
 from simulators.truth import used
+from simulators.wishes import TOPIC, Wish, heard
+from tanfeng.commands import simulate_fast, simulate_history, simulate_load
 from tanfeng.durations import seconds
 
 if TYPE_CHECKING:
@@ -34,6 +38,10 @@ group = typer.Typer(no_args_is_help=True, help="模拟企业与仪表 | Simulate
 
 def add(app: typer.Typer) -> None:
     """Add `simulate`."""
+    group.command("fast")(simulate_fast.fast)
+    group.command("verify")(simulate_fast.verify)
+    group.command("history")(simulate_history.history)
+    group.command("load")(simulate_load.load)
     app.add_typer(group, name="simulate")
 
 
@@ -60,15 +68,25 @@ def run(
     """发布模拟读数，停止时列出真值。Publish a fleet's readings until Ctrl-C, then print what was true."""
     settings = Settings()
     fleet = Fleet(read_points(registry), seed)
-    saboteur = Saboteur(fleet, seed) if faults else None
+    feed = Feed(fleet, round(every * SECOND_US))
+    saboteur = Saboteur(feed, seed) if faults else None
     url = broker or settings.broker_url.get_secret_value()
     name = f"tanfeng-fleet-{os.getpid()}"
     with _stopping(duration) as stop, Publisher(url, name=name, broker_ca=settings.broker_ca) as publisher:
-        live = Live(fleet=fleet, saboteur=saboteur, publisher=publisher, every_us=round(every * SECOND_US), stop=stop)
+        live = Live(feed=feed, saboteur=saboteur, publisher=publisher, every_us=feed.every_us, stop=stop)
+        publisher.listen(TOPIC, lambda payload: _asked(payload, live))
         span = live.run(round(backfill * SECOND_US))
         acked = publisher.acked
     sys.stdout.write(
-        "\n".join([*report(fleet, span), *faults_report(saboteur), f"已确认消息 messages acked {acked}", ""])
+        "\n".join(
+            [
+                *report(fleet, span),
+                *faults_report(saboteur),
+                *incidents_report(feed),
+                f"已确认消息 messages acked {acked}",
+                "",
+            ]
+        )
     )
 
 
@@ -85,6 +103,39 @@ def faults_report(saboteur: Saboteur | None) -> list[str]:
     """The faults that were published, as lines."""
     happened = saboteur.happened if saboteur else []
     return [f"  故障 fault {f.kind} {f.enterprise}/{f.meter} {iso(f.read_at_us)}" for f in happened]
+
+
+def incidents_report(feed: Feed) -> list[str]:
+    """The faults that were asked for, as lines."""
+    return [
+        f"  故障 asked fault {each.kind} {each.enterprise}/{each.meter} {iso(each.from_us)} … {iso(each.until_us)}"
+        for each in feed.incidents
+    ]
+
+
+def _asked(payload: bytes, live: Live) -> None:
+    wish = heard(payload, [(meter.enterprise, meter.code) for meter in live.feed.meters])
+    if wish is not None:
+        live.asked.put(wish)
+
+
+@group.command("fault")
+def fault(
+    kind: Annotated[What, typer.Argument(help="What goes wrong")],
+    *,
+    meter: Annotated[str, typer.Option(help="enterprise/meter, or an enterprise alone for network")],
+    lasts: Annotated[float, typer.Option(parser=seconds, metavar="SPAN", help="How long, where it lasts")] = "0s",  # type: ignore[assignment]  # typer parses the default
+    broker: Annotated[str | None, typer.Option(help="mqtt://user:password@host:port")] = None,
+) -> None:
+    """让运行中的模拟仪表出故障。Let a meter of a running `simulate run` go wrong, from its next reading on."""
+    settings = Settings()
+    enterprise, _, code = meter.partition("/")
+    wish = Wish(kind, enterprise, code, round(lasts * SECOND_US))
+    url = broker or settings.broker_url.get_secret_value()
+    with Publisher(url, name=f"tanfeng-fault-{os.getpid()}", broker_ca=settings.broker_ca) as publisher:
+        publisher.publish(wish.message(), timeout_s=10)
+        publisher.drain(10)
+    sys.stdout.write(f"{kind} → {meter}\n")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -12,11 +13,13 @@ import pytest
 
 from services.errors import TanfengError
 from services.model import HOUR_US, SECOND_US
+from simulators.calendar import FIRST_DAY
 from simulators.district import read_points
 from simulators.faults import CYCLE, FaultKind, Saboteur
 from simulators.fleet import Fleet
 from simulators.loads import DAY_US, EPOCH_US, MINUTE_US
 from simulators.points import Key
+from simulators.production import production
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "district.yaml"
 MIDNIGHT = EPOCH_US + 600 * DAY_US
@@ -110,3 +113,41 @@ def test_a_registry_file_with_a_mistake_is_named_with_its_line(tmp_path: Path) -
     file.write_text(EXAMPLE.read_text("utf-8").replace("unit: GJ", "unit: furlong"), "utf-8")
     with pytest.raises(TanfengError, match=r"wrong\.yaml:\d+: .*furlong"):
         read_points(file)
+
+
+def test_plants_make_what_their_energy_allows(fleet: Fleet) -> None:
+    """Within a fifth of the cited intensities; the reductant's CO₂ is counted with the fuel, once."""
+    hours = {
+        key: [int(1000 * fleet.truth(key, MIDNIGHT + n * HOUR_US, MIDNIGHT + (n + 1) * HOUR_US)) for n in range(48)]
+        for key in fleet.counters
+        if key.enterprise in {"steel", "tyre"}
+    }
+    hours[Key("strontium", "coal-belt", "import")] = [10_000_000] * 48
+    made = list(production(hours, MIDNIGHT, seed=1))
+    steel = [each for each in made if each.product == "crude_steel"]
+    assert len(steel) == 2
+    intensity = sum(hours[Key("steel", "furnace", "import")]) / 1000 / float(sum(each.tonnes for each in steel))
+    assert 0.8 * 425 < intensity < 1.2 * 425
+    assert all(each.process_kgco2 > 0 for each in steel)
+    assert [each.process_kgco2 for each in made if each.product == "strontium_carbonate"] == [0, 0]
+
+
+def test_holidays_are_like_sundays_and_summers_need_more_cooling(fleet: Fleet) -> None:
+    """National Day 2026 against the Thursday a week before; July against January."""
+
+    def used(meter: Key, day: int) -> Decimal:
+        return fleet.truth(meter, EPOCH_US + day * DAY_US, EPOCH_US + (day + 1) * DAY_US)
+
+    hall = Key("civic", "main", "import")
+    national_day = (date(2026, 10, 1) - FIRST_DAY).days
+    assert used(hall, national_day) < used(hall, national_day - 14) / 2
+    cooling = Key("cloud-a", "cooling", "import")
+    assert sum(used(cooling, 560 + n) for n in range(7)) > sum(used(cooling, 380 + n) for n in range(7))
+
+
+def test_the_base_station_never_sleeps(fleet: Fleet) -> None:
+    """Its load factor over a week is that of a server room."""
+    counter = fleet.counters[Key("telecom", "main", "import")]
+    steps = [counter.steps(MIDNIGHT + n * HOUR_US) for n in range(7 * 24 + 1)]
+    rises = [b - a for a, b in pairwise(steps)]
+    assert sum(rises) / len(rises) / max(rises) > 0.8

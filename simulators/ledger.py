@@ -1,0 +1,126 @@
+"""The ledger of what really happened, exported beside a feed: one JSON object a line.
+
+The first line says how the feed was made (seed, span, spacing); then come the incidents, what flowed through each
+counting register in each hour (thousandths of the carrier's unit), and the figures of each enterprise and site.
+The same seed writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from services.errors import TanfengError
+from services.model import HOUR_US, iso
+from services.store.factors import fact_rows
+from services.units import MILLI, factor
+from services.wire.times import iso_time
+from simulators.figures import figures
+from simulators.incidents import Incident, What
+from simulators.points import Counter, Key
+from simulators.production import production
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from simulators.feed import Feed
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What an exported ledger says."""
+
+    seed: int
+    from_us: int
+    until_us: int
+    every_us: int
+    incidents: Sequence[Incident]
+    hours: Mapping[Key, Sequence[int]]
+    """Thousandths of the carrier's unit, for each hour from `from_us` on."""
+
+
+def booked_unit(counter: Counter) -> str:
+    """The unit in which the books keep this register."""
+    for row in fact_rows("carriers"):
+        if row["code"] == counter.point.carrier:
+            return str(row["unit"])
+    return counter.point.base_unit
+
+
+def level(counter: Counter, at_us: int, unit: str) -> int:
+    """What has flowed until a moment, in thousandths of `unit`, half-even."""
+    return round(counter.steps(at_us) * Fraction(counter.amount(1)) * factor(counter.point.base_unit, unit) * MILLI)
+
+
+def write(path: Path, feed: Feed, seed: int, from_us: int, until_us: int) -> None:
+    """Export the ledger of [from, until)."""
+    path.write_text("".join(lines(feed, seed, from_us, until_us)), "utf-8")
+
+
+def lines(feed: Feed, seed: int, from_us: int, until_us: int) -> Iterator[str]:
+    """The ledger of [from, until), which starts and ends at full hours."""
+    yield _line(truth=VERSION, seed=seed, at=iso(from_us), until=iso(until_us), every_us=feed.every_us)
+    for each in feed.incidents:
+        yield _line(
+            incident=each.kind,
+            enterprise=each.enterprise,
+            meter=each.meter,
+            at=iso(each.from_us),
+            until=iso(each.until_us),
+        )
+    by_key: dict[Key, Sequence[int]] = {}
+    for key, counter in feed.fleet.counters.items():
+        unit = booked_unit(counter)
+        levels = [level(counter, at, unit) for at in range(from_us, until_us + 1, HOUR_US)]
+        hours = [later - earlier for earlier, later in pairwise(levels)]
+        by_key[key] = hours
+        yield _line(register="/".join(key), unit=unit, total=sum(hours), hours=hours)
+    for found in figures([counter.point for counter in feed.fleet.counters.values()], by_key, from_us):
+        day, value = f"{found.day}", f"{found.value:f}"
+        yield _line(figure=found.kind, where=found.where, carrier=found.carrier, day=day, value=value)
+    for made in production(by_key, from_us, seed):
+        fields = {"day": f"{made.day}", "tonnes": f"{made.tonnes:f}", "process_kgco2": f"{made.process_kgco2:f}"}
+        yield _line(production=made.product, site=made.site, **fields, why=made.why)
+
+
+def _line(**fields: object) -> str:
+    return json.dumps(fields, ensure_ascii=False) + "\n"
+
+
+def read(path: Path) -> Truth:
+    """Read an exported ledger.
+
+    Raises:
+        TanfengError: The file is none.
+    """
+    try:
+        return _truth([json.loads(line) for line in path.read_text("utf-8").splitlines()])
+    except (OSError, ValueError, LookupError, TypeError) as problem:
+        raise TanfengError(
+            f"{path} is no ledger of truth: {problem}", "give the file that `tanfeng simulate fast --truth` wrote"
+        ) from problem
+
+
+def _truth(rows: Sequence[Mapping[str, Any]]) -> Truth:
+    head = rows[0]
+    if head["truth"] != VERSION:
+        raise ValueError(f"version {head['truth']}")
+    return Truth(
+        seed=head["seed"],
+        from_us=iso_time(head["at"], None),
+        until_us=iso_time(head["until"], None),
+        every_us=head["every_us"],
+        incidents=[_incident(row) for row in rows if "incident" in row],
+        hours={Key(*row["register"].split("/")): row["hours"] for row in rows if "register" in row},
+    )
+
+
+def _incident(row: Mapping[str, Any]) -> Incident:
+    at, until = (iso_time(row[name], None) for name in ("at", "until"))
+    return Incident(What(row["incident"]), row["enterprise"], row["meter"], at, until)
