@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 from services.store import access
 from services.store.migrate import migrate
 from services.store.pool import connect
+from tests.alert_world import add_alert
+from tests.budget_world import add_budget
 from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters, restate_day
 
 if TYPE_CHECKING:
@@ -38,7 +40,21 @@ FILLED = frozenset(
     )
     for grain in grains
     for history in histories
-) | {"enterprises", "registers", "data_events", "rejections", "power_latest"}
+) | {
+    "enterprises",
+    "registers",
+    "data_events",
+    "rejections",
+    "power_latest",
+    "budget_status",
+    "budget_months",
+    "budget_sites",
+    "budget_versions",
+    "manual_figures",
+    "alerts",
+    "alert_history",
+    "maintenance",
+}
 """Relations this world has rows of both enterprises in; a new one gets rows in the world and its name here."""
 
 
@@ -85,6 +101,9 @@ async def open_world(dsn: str) -> AsyncIterator[World]:
             enterprise.encode(),
             JAN_1,
         )
+        await add_budget(owner, enterprise, f"{enterprise}-1", amount)
+        await add_alert(owner, enterprise, f"{enterprise}-1")
+    await owner.execute("INSERT INTO core.evaluation VALUES ('rival', now(), 0, 0, NULL)")
     await owner.execute("INSERT INTO core.ingest_minute VALUES ($1, 0, $2, $2, 0, 0, 0, 1)", JAN_1, SECRET)
     role = f"tenant_{urlsplit(dsn).path[1:]}"
     await access.create_tenant(owner, role, "pw", "works", author="li")

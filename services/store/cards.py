@@ -42,6 +42,8 @@ class Card:
     unit_factor: Fraction
     zone: str
     scopes: tuple[Scope, ...] = field(default=())
+    is_ratio: bool = False
+    """A ratio that an operator publishes: weighted by time, never booked."""
 
     def raw(self, value: int, text: str | None) -> int | Fraction:
         """A stored value as the fold takes it: the received decimal where the integer lost something of it."""
@@ -102,7 +104,9 @@ def _card(
         )
         for each in scopes
     )
-    return Card(row["register_id"], row["policy_version"], policy, unit_factor, row["zone"] or "UTC", own)
+    return Card(
+        row["register_id"], row["policy_version"], policy, unit_factor, row["zone"] or "UTC", own, row["is_ratio"]
+    )
 
 
 def _version(row: Row) -> Version:

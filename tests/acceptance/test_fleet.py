@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,3 +104,31 @@ def test_a_recording_can_be_moved_to_now(district: Site, tmp_path: Path) -> None
 def test_verify_finds_nothing(district: Site) -> None:
     """Rebuilding everything from the readings gives what is stored."""
     district.tanfeng("verify")
+
+
+async def test_a_fault_can_be_injected_into_a_running_fleet(district: Site) -> None:
+    """The asked meter shows one spike: held, and reported at the end beside the truth."""
+    command = (sys.executable, "-m", "tanfeng", "simulate", "run", "--no-faults", "--backfill", "0s", "--every", "1s")
+    with subprocess.Popen(  # noqa: ASYNC220 - it runs beside the test; nothing else waits for the loop
+        (*command, "--seed", str(SEED), "--for", "60s"), env=district.environment, stdout=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            await asked(district, "spike", "civic/hvac")
+        finally:
+            running.terminate()
+        said = running.communicate(timeout=60)[0]
+    assert "asked fault spike civic/hvac" in said
+
+
+async def asked(here: Site, kind: str, meter: str) -> None:
+    """Ask until it has happened: the fleet may not be listening yet."""
+    enterprise, _, code = meter.partition("/")
+    query = (
+        "SELECT count(*) FROM core.event v JOIN core.register r USING (register_id) JOIN core.meter m USING (meter_id)"
+        " JOIN core.enterprise e USING (enterprise_id) WHERE v.kind = 'held' AND e.code = $1 AND m.code = $2"
+    )
+    ((before,),) = await here.rows(query, enterprise, code)
+    deadline = time.monotonic() + 50
+    while (await here.rows(query, enterprise, code))[0][0] == before:
+        assert time.monotonic() < deadline, f"no {kind} at {meter}"
+        await asyncio.to_thread(here.tanfeng, "simulate", "fault", kind, "--meter", meter)

@@ -10,7 +10,7 @@ FOR UPDATE;
 
 -- name: card_registers
 SELECT r.register_id, st.policy_version, r.kind, r.integrate, r.unit, r.multiplier, r.carrier, r.direction,
-       c.unit AS carrier_unit,
+       c.unit AS carrier_unit, r.quantity = 'pue_reported' AS is_ratio,
        (SELECT s.zone FROM core.meter_membership m JOIN core.site s USING (site_id)
         WHERE m.meter_id = r.meter_id AND m.recorded_until = 'infinity'
         ORDER BY m.valid_from DESC LIMIT 1) AS zone
