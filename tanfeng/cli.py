@@ -26,12 +26,14 @@ COMMANDS: Final = (
     "held",
     "verify",
     "budget",
+    "production",
     "ingest",
     "rejected",
     "rules",
     "evaluate",
     "alerts",
     "maintenance",
+    "notify",
     "up",
 )
 """Modules of `tanfeng.commands`; each has `add(app)`, which adds its command or group of commands."""

@@ -61,59 +61,59 @@ FROM due w
 JOIN zone_day d ON d.zone = w.zone AND d.day >= w.from_day AND d.day < w.until_day
 LEFT JOIN core.reading_day x ON x.register_id = w.register_id AND x.day = d.day
 CROSS JOIN LATERAL (SELECT d.over_s / w.interval_s) AS e (expected)
-CROSS JOIN LATERAL (SELECT coalesce(least(x.received, e.expected), 0)) AS g (counted)
+CROSS JOIN LATERAL (SELECT least(coalesce(x.received, 0), e.expected)) AS g (counted)  -- least() skips nulls
 LEFT JOIN core.enterprise n ON n.enterprise_id = w.enterprise_id
 LEFT JOIN core.site s ON s.site_id = w.site_id
 LEFT JOIN core.meter m ON m.meter_id = w.meter_id
 LEFT JOIN core.register r ON r.register_id = w.register_id;
 
--- Per month, summed in one pass over the days; silent days have no row, so expectation comes from the calendar.
+-- Per month, in one pass: what is expected by the calendar, for silent days have no row, and the days that came.
 CREATE VIEW report.completeness_1mo WITH (security_barrier) AS
 WITH due AS MATERIALIZED (SELECT * FROM core.caller_due),
 month AS MATERIALIZED (
     SELECT d.day, core.month_end(d.day) AS until_day FROM core.calendar d
     WHERE extract(day FROM d.day) = 1 AND d.day <= current_date + 1
       AND d.day >= (SELECT core.month_of(min(from_day)) FROM due)
-),
-part AS (
-    SELECT w.enterprise, w.register_id, w.from_day, c.day AS month, w.interval_s,
-           greatest(0, extract(epoch FROM least(b.until_at, now()) - b.from_at))::bigint AS over_s
-    FROM due w
-    JOIN month c ON c.day < w.until_day AND c.until_day > w.from_day
-    CROSS JOIN LATERAL (
-        SELECT greatest(c.day, w.from_day)::timestamp AT TIME ZONE w.zone,
-               least(c.until_day, w.until_day)::timestamp AT TIME ZONE w.zone
-    ) AS b (from_at, until_at)
-),
-got AS (
-    SELECT w.enterprise, w.register_id, w.from_day, core.month_of(x.day) AS month, sum(x.received)::bigint AS received,
-           sum(least(x.received, 86400 / w.interval_s))::bigint AS counted,
-           count(*) FILTER (WHERE x.received >= core.completeness_gate() * (86400 / w.interval_s)) AS good_days
-    FROM due w
-    JOIN core.reading_day x ON x.register_id = w.register_id AND x.day >= w.from_day AND x.day < w.until_day
-    GROUP BY w.enterprise, w.register_id, w.from_day, core.month_of(x.day)
 )
-SELECT q.month, w.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
-       w.site, s.name_zh AS site_zh, s.name_en AS site_en, w.zone,
-       w.meter, m.name_zh AS meter_zh, m.name_en AS meter_en, w.level, w.register, r.quantity,
-       q.expected AS expected_readings, q.received AS received_readings, q.low_days,
-       core.ratio(q.counted, q.expected) AS completeness_ratio, core.completeness_state(q.counted, q.expected) AS state
+SELECT c.month, c.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
+       s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, s.zone,
+       m.code AS meter, m.name_zh AS meter_zh, m.name_en AS meter_en, c.level, r.code AS register, r.quantity,
+       c.expected AS expected_readings, c.received AS received_readings, c.low_days,
+       core.ratio(c.counted, c.expected) AS completeness_ratio, core.completeness_state(c.counted, c.expected) AS state
 FROM (
-    SELECT p.enterprise, p.register_id, p.month, max(p.from_day) AS from_day,
-           sum(p.over_s / p.interval_s)::bigint AS expected, coalesce(sum(g.received), 0)::bigint AS received,
-           sum(least(coalesce(g.counted, 0), p.over_s / p.interval_s))::bigint AS counted,
-           sum(greatest(0, (p.over_s + 86399) / 86400 - coalesce(g.good_days, 0)))::bigint AS low_days
-    FROM part p
-    LEFT JOIN got g ON g.enterprise = p.enterprise AND g.register_id = p.register_id AND g.from_day = p.from_day
-        AND g.month = p.month
-    WHERE p.over_s > 0
-    GROUP BY p.enterprise, p.register_id, p.month
-) AS q
-JOIN due w ON w.register_id = q.register_id AND w.enterprise = q.enterprise AND w.from_day = q.from_day
-LEFT JOIN core.enterprise n ON n.enterprise_id = w.enterprise_id
-LEFT JOIN core.site s ON s.site_id = w.site_id
-LEFT JOIN core.meter m ON m.meter_id = w.meter_id
-LEFT JOIN core.register r ON r.register_id = w.register_id;
+    SELECT enterprise_id, enterprise, site_id, level, register_id, month, sum(expected)::bigint AS expected,
+           sum(received)::bigint AS received, sum(least(counted, expected))::bigint AS counted,
+           sum(greatest(days - good_days, 0))::bigint AS low_days
+    FROM (
+        SELECT enterprise_id, enterprise, site_id, level, register_id, from_day, month, sum(expected) AS expected,
+               sum(received) AS received, sum(counted) AS counted, sum(days) AS days, sum(good_days) AS good_days
+        FROM (
+            SELECT w.enterprise_id, w.enterprise, w.site_id, w.level, w.register_id, w.from_day, c.day AS month,
+                   o.over_s / w.interval_s AS expected, 0 AS received, 0 AS counted,
+                   (o.over_s + 86399) / 86400 AS days, 0 AS good_days
+            FROM due w
+            JOIN month c ON c.day < w.until_day AND c.until_day > w.from_day
+            CROSS JOIN LATERAL (
+                SELECT greatest(0, extract(epoch FROM
+                    least(least(c.until_day, w.until_day)::timestamp AT TIME ZONE w.zone, now())
+                    - greatest(c.day, w.from_day)::timestamp AT TIME ZONE w.zone))::int
+            ) AS o (over_s)
+            UNION ALL
+            SELECT w.enterprise_id, w.enterprise, w.site_id, w.level, w.register_id, w.from_day, core.month_of(x.day),
+                   0, x.received, least(x.received, 86400 / w.interval_s), 0,
+                   CASE WHEN x.received >= core.completeness_gate() * (86400 / w.interval_s) THEN 1 ELSE 0 END
+            FROM due w
+            JOIN core.reading_day x ON x.register_id = w.register_id AND x.day >= w.from_day AND x.day < w.until_day
+        ) AS d
+        GROUP BY enterprise_id, enterprise, site_id, level, register_id, from_day, month
+    ) AS v
+    GROUP BY enterprise_id, enterprise, site_id, level, register_id, month
+) AS c
+LEFT JOIN core.enterprise n ON n.enterprise_id = c.enterprise_id
+LEFT JOIN core.site s ON s.site_id = c.site_id
+LEFT JOIN core.register r ON r.register_id = c.register_id
+LEFT JOIN core.meter m ON m.meter_id = r.meter_id
+WHERE c.expected > 0;
 
 -- Per enterprise and day: its registers of one kind (same days, same interval) are expected together.
 CREATE VIEW report.completeness_enterprise WITH (security_barrier) AS
@@ -125,28 +125,30 @@ zone_day AS MATERIALIZED (
     JOIN core.calendar d ON d.day >= z.from_day AND d.day <= current_date + 1
     WHERE d.day::timestamp AT TIME ZONE z.zone < now()
 )
-SELECT e.day, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
-       e.expected AS expected_readings, coalesce(g.received, 0) AS received_readings, e.registers,
-       e.registers - coalesce(g.good_registers, 0) AS low_registers,
-       core.ratio(coalesce(g.counted, 0), e.expected) AS completeness_ratio
+SELECT c.day, c.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
+       c.expected AS expected_readings, c.received AS received_readings, c.registers,
+       greatest(c.registers - c.good_registers, 0) AS low_registers,
+       core.ratio(least(c.counted, c.expected), c.expected) AS completeness_ratio
 FROM (
-    SELECT k.enterprise_id, k.enterprise, d.day, sum(k.registers)::bigint AS registers,
-           sum(k.registers * (d.over_s / k.interval_s))::bigint AS expected
-    FROM (SELECT enterprise_id, enterprise, zone, from_day, until_day, interval_s, count(*) AS registers
-          FROM due GROUP BY enterprise_id, enterprise, zone, from_day, until_day, interval_s) AS k
-    JOIN zone_day d ON d.zone = k.zone AND d.day >= k.from_day AND d.day < k.until_day
-    GROUP BY k.enterprise_id, k.enterprise, d.day
-) AS e
-LEFT JOIN (
-    SELECT w.enterprise, x.day, sum(x.received)::bigint AS received,
-           sum(least(x.received, d.over_s / w.interval_s))::bigint AS counted,
-           count(*) FILTER (WHERE x.received >= core.completeness_gate() * (d.over_s / w.interval_s)) AS good_registers
-    FROM due w
-    JOIN core.reading_day x ON x.register_id = w.register_id AND x.day >= w.from_day AND x.day < w.until_day
-    JOIN zone_day d ON d.zone = w.zone AND d.day = x.day
-    GROUP BY w.enterprise, x.day
-) AS g ON g.enterprise = e.enterprise AND g.day = e.day
-LEFT JOIN core.enterprise n ON n.enterprise_id = e.enterprise_id;
+    SELECT enterprise_id, enterprise, day, sum(registers)::bigint AS registers, sum(expected)::bigint AS expected,
+           sum(received)::bigint AS received, sum(counted)::bigint AS counted,
+           sum(good_registers)::bigint AS good_registers
+    FROM (
+        SELECT k.enterprise_id, k.enterprise, d.day, k.registers, k.registers * (d.over_s / k.interval_s) AS expected,
+               0 AS received, 0 AS counted, 0 AS good_registers
+        FROM (SELECT enterprise_id, enterprise, zone, from_day, until_day, interval_s, count(*) AS registers
+              FROM due GROUP BY enterprise_id, enterprise, zone, from_day, until_day, interval_s) AS k
+        JOIN zone_day d ON d.zone = k.zone AND d.day >= k.from_day AND d.day < k.until_day
+        UNION ALL
+        SELECT w.enterprise_id, w.enterprise, x.day, 0, 0, x.received, least(x.received, 86400 / w.interval_s),
+               CASE WHEN x.received >= core.completeness_gate() * (86400 / w.interval_s) THEN 1 ELSE 0 END
+        FROM due w
+        JOIN core.reading_day x ON x.register_id = w.register_id AND x.day >= w.from_day AND x.day < w.until_day
+    ) AS d
+    GROUP BY enterprise_id, enterprise, day
+) AS c
+LEFT JOIN core.enterprise n ON n.enterprise_id = c.enterprise_id
+WHERE c.expected > 0;
 
 -- Meters with registers whose newest reading is older than their gap, or that never sent one within a gap of their
 -- registration. To be repaired, or filled in by hand with a reason, by the end of the third working day after.
