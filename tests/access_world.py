@@ -5,15 +5,18 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from services.store import access
 from services.store.migrate import migrate
 from services.store.pool import connect
+from services.store.production import add_production
 from tests.alert_world import add_alert
 from tests.budget_world import add_budget
 from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters, restate_day
+from tests.pue_world import add_hall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,6 +40,8 @@ FILLED = frozenset(
         ("energy_enterprise", ("15m", "1d", "1mo"), ("",)),
         ("emissions_enterprise", ("15m", "1d", "1mo"), ("",)),
         ("emissions_register", ("15m", "1d", "1mo"), ("",)),
+        ("pue", ("1h", "24h", "1d", "30d", "1mo", "12mo"), ("",)),
+        ("pue_reported", ("1h", "24h", "1d", "30d", "1mo", "12mo"), ("",)),
     )
     for grain in grains
     for history in histories
@@ -54,6 +59,13 @@ FILLED = frozenset(
     "alerts",
     "alert_history",
     "maintenance",
+    "completeness",
+    "completeness_1mo",
+    "completeness_enterprise",
+    "silent_meters",
+    "production",
+    "intensity_1mo",
+    "nonfossil_1mo",
 }
 """Relations this world has rows of both enterprises in; a new one gets rows in the world and its name here."""
 
@@ -103,6 +115,8 @@ async def open_world(dsn: str) -> AsyncIterator[World]:
         )
         await add_budget(owner, enterprise, f"{enterprise}-1", amount)
         await add_alert(owner, enterprise, f"{enterprise}-1")
+        await add_hall(owner, f"{enterprise}-1", register, date(2026, 1, 1))
+        await add_production(owner, f"{enterprise}-1", date(2026, 1, 1), "steel", Decimal(amount), "t", author="li")
     await owner.execute("INSERT INTO core.evaluation VALUES ('rival', now(), 0, 0, NULL)")
     await owner.execute("INSERT INTO core.ingest_minute VALUES ($1, 0, $2, $2, 0, 0, 0, 1)", JAN_1, SECRET)
     role = f"tenant_{urlsplit(dsn).path[1:]}"

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
@@ -19,7 +19,7 @@ from tanfeng.embedded.ports import free_port
 from tests import servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 PATIENCE_S = 60.0
@@ -31,6 +31,7 @@ class Site:
 
     dsn: str
     broker: str
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -40,7 +41,7 @@ class Site:
             "TANFENG_BROKER_URL": self.broker,
             "TANFENG_HORIZON_DAYS": "0",
         }
-        return {**os.environ, **own}
+        return {**os.environ, **own, **self.more}
 
     def tanfeng(self, *arguments: str, code: int = 0) -> str:
         """Run a command to its end, which is this exit code; its output."""

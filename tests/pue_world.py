@@ -12,6 +12,7 @@ from services.store.registry_content import plan_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from services.store.pool import Connection
 
@@ -87,3 +88,23 @@ def running(first: int, step: int, amounts: Iterable[Decimal | int]) -> list[tup
         at, level = at + step, level + amount
         values.append((at, level))
     return values
+
+
+async def add_hall(con: Connection, site: str, register_id: int, first: date) -> None:
+    """Straight into the tables: a boundary of a month over one register on both sides, which also reports a ratio."""
+    await con.execute(
+        "INSERT INTO core.register_policy (register_id, resolution, interval_s, gap_s, slack_s, noise, on_fall)"
+        " SELECT register_id, 1, 900, 3600, 60, 1, 'confirm' FROM core.register ON CONFLICT DO NOTHING"
+    )
+    await con.execute("UPDATE core.register SET recorded_at = $2 WHERE register_id = $1", register_id, 0)
+    boundary_id = await con.fetchval(
+        "INSERT INTO core.pue_boundary (site_id, category, minimum_it_kw, limit_ratio, reported_id, valid_until)"
+        " SELECT site_id, 1, 0, 1.5, $2, $3::date + 32 FROM core.site WHERE code = $1 RETURNING boundary_id",
+        site,
+        register_id,
+        first,
+    )
+    for side in ("total", "it"):
+        await con.execute("INSERT INTO core.pue_part VALUES ($1, $2, $3, 1)", boundary_id, side, register_id)
+    await con.execute("INSERT INTO core.reading_day VALUES ($1, $2, 3)", register_id, first)
+    await con.execute("INSERT INTO core.reported_day VALUES ($1, $2, 1, 1)", register_id, first)

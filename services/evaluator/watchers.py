@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from services.outlook import forecast_budgets
 from services.store.watch import pue
-from services.store.watch.budgets import budget_exceeded, budget_forecast, budget_pace
+from services.store.watch.budgets import budget_exceeded, budget_forecast, budget_pace, intensity_high
 from services.store.watch.demand import Demand
 from services.store.watch.figures import backdated_change, factor_missing
 from services.store.watch.ingest import ingest_lag
@@ -54,6 +54,7 @@ WATCHERS: Final[Mapping[str, Watcher]] = {
     "BudgetExceeded": budget_exceeded,
     "BudgetPaceHigh": budget_pace,
     "BudgetForecastHigh": budget_outlook,
+    "IntensityHigh": intensity_high,
 }
 """Of rules about states and occurrences: everything there is to see now."""
 

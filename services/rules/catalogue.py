@@ -114,10 +114,9 @@ _ALL: Final = (
         Severity.WARNING,
         "单位产品能耗超限",
         "Energy per unit of product high",
-        "{place_zh}：{product_zh} 单耗 {value} {unit}，限值 {limit}（{month}）。核对产量申报，再查工序能耗",
-        "{place_en}: {value} {unit} for {product_en}, limit {limit} ({month}). Check the output, then the process",
-        _parameters(grade=(scalars.positive, "3")),
-        every_s=60.0,
+        "{name_zh}：{product} 单耗 {value} {unit}，限值 {limit}（{month} 起）。核对产量申报，再查工序能耗",
+        "{name_en}: {value} {unit} for {product}, limit {limit} (from {month}). Check the output, then the process",
+        every_s=30.0,
     ),
     Rule(
         "MeterSilent",

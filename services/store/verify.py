@@ -11,6 +11,7 @@ from services.days import day_of
 from services.model import QUARTER_US, iso
 from services.store.cards import load_cards
 from services.store.entries import KEPT_MEMBERS, state_of
+from services.store.pool import NEG_INFINITY
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def verify(con: Connection, register_ids: list[int] | None = None) -> Asyn
 
 
 async def verify_register(con: Connection, register_id: int, name: str) -> list[Finding]:
-    """Differences of one register: ledger, days, doubts, events and state.
+    """Differences of one register: ledger, days, counts of readings, doubts, events and state.
 
     Where old raw readings were dropped, the books are rebuilt from the first sound one kept, and compared from there.
     """
@@ -66,6 +67,9 @@ async def verify_register(con: Connection, register_id: int, name: str) -> list[
     ]
     for run in fold.state.runs:
         del run.members[KEPT_MEMBERS:]
+    kept_from = NEG_INFINITY if state is None else state["kept_from"]
+    for row in await con.fetch(SQL["wrong_reading_days"], card.zone, register_id, kept_from):
+        findings.append(Finding(f"{name} readings of {row['day']}", row["stored"], row["rebuilt"]))
     if state is not None and state_of(state) != fold.state:
         findings.append(Finding(f"{name} state", state_of(state), fold.state))
     return findings

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,7 +24,6 @@ from tests.programs import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 QUARTER = 15 * MINUTE_US
 
@@ -73,8 +73,8 @@ def hearing(url: str) -> Iterator[list[MQTTMessage]]:
 
 
 async def test_a_break_is_raised_published_acknowledged_and_over(here: Site) -> None:
-    """From the commit to the MQTT topic, the list, the acknowledgement and the history."""
-    with hearing(here.broker) as heard, evaluating(here):
+    """From the commit to the MQTT topic, the list, the acknowledgement and the history; by two evaluators, once."""
+    with hearing(here.broker) as heard, evaluating(here), evaluating(here):
         await until(lambda: heard)
         sent = json.loads(heard[0].payload)
         assert (heard[0].topic, sent["rule"], sent["kind"]) == ("keu/v1/works/alerts", "RegisterBreak", "firing")
@@ -87,6 +87,7 @@ async def test_a_break_is_raised_published_acknowledged_and_over(here: Site) -> 
         await asyncio.to_thread(here.tanfeng, "alerts", "ack", number, "--as", "li", "--comment", "表已更换，补申明")
         await until(lambda: len(heard) > 1)
         assert json.loads(heard[1].payload)["kind"] == "resolved"
+    assert len(heard) == 2
     history = here.tanfeng("alerts", "history", number)
     assert [line.split()[-1] for line in history.splitlines() if "firing" in line] == ["firing"]
     assert "li：表已更换，补申明" in history
@@ -132,3 +133,30 @@ def test_a_wrong_file_of_targets_ends_the_evaluator_with_the_line(here: Site, tm
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert "line 2: target duty: there is no file missing" in done.stderr
+
+
+def test_the_example_of_targets_is_checked_and_a_wrong_address_named_without_showing_it(
+    here: Site, tmp_path: Path
+) -> None:
+    """With an address file for each target."""
+    example = Path(__file__).parents[2] / "examples" / "notify.yaml"
+    file = tmp_path / "notify.yaml"
+    file.write_text(example.read_text("utf-8"), "utf-8")
+    (tmp_path / "secrets").mkdir()
+    addresses = {
+        "dingtalk": "dingtalk://0123456789abcdef",
+        "wecom": "wecombot://0123456789abcdef",
+        "feishu": "feishu://0123456789abcdef",
+        "mail": "mailtos://user:password@example.com?to=duty@example.com",
+        "hook": "jsons://example.com/path",
+    }
+    for name, address in addresses.items():
+        (tmp_path / "secrets" / name).write_text(address)
+    configured = Site(here.dsn, here.broker, {"TANFENG_NOTIFY_FILE": str(file)})
+    checked = configured.tanfeng("notify", "check")
+    assert checked.count("可用 sound") == 6
+    (tmp_path / "secrets" / "hook").write_text("exec://rm")
+    refused = configured.tanfeng("notify", "check", code=2)
+    assert "the scheme is not allowed" in refused
+    assert "exec" not in refused
+    assert "没有待发的通知" in configured.tanfeng("notify", "waiting")

@@ -183,3 +183,45 @@ async def test_missing_data_never_turns_a_budget_green(con: Connection) -> None:
     await look(con, "BudgetPaceHigh", middle + 7 * DAY_US, for_="0s")
     (alert,) = await alerts(con, "BudgetPaceHigh")
     assert (alert["state"], alert["latest"]["state"]) == ("firing", "unknown")
+
+
+async def test_more_energy_per_unit_than_the_limit_is_told_and_a_higher_limit_ends_it(con: Connection) -> None:
+    """80,230.41 kWh of March for 1,000 t are 80.23 kWh/t: above 80, within 81; undeclared output is unknown."""
+    await steel.book(con, steel.arrivals(await steel.add_works(con)))
+    unit = unit_of("kWh", Measure.ENERGY, "kWh")
+    limit = replace(
+        MONTHLY, code="per-t", product="钢坯", product_unit="t", unit=unit, parts=dict.fromkeys(range(1, 13), 80_000)
+    )
+    await enter_budgets(con, [limit], "li")
+    now = instant("2018-04-02T00:00+09:00")
+    await look(con, "IntensityHigh", now)
+    assert await alerts(con, "IntensityHigh") == []
+    await con.execute(
+        "INSERT INTO core.production (site_id, month, product, unit, amount, author)"
+        " SELECT site_id, '2018-03-01', '钢坯', 't', 1000, 'li' FROM core.site"
+    )
+    await look(con, "IntensityHigh", now)
+    (alert,) = await alerts(con, "IntensityHigh")
+    assert (alert["state"], alert["historical"], round(alert["value"], 5)) == ("firing", False, Decimal("80.23041"))
+    assert "钢坯 单耗 80.2304 kWh/t，限值 80（2018-03-01 起）" in alert["summary_zh"]
+    await enter_budgets(con, [replace(limit, parts=dict.fromkeys(range(1, 13), 81_000))], "li")
+    await look(con, "IntensityHigh", now)
+    assert [row["state"] for row in await alerts(con, "IntensityHigh")] == ["resolved"]
+
+
+async def test_a_forecast_above_the_allowance_is_told_and_one_within_it_is_not(con: Connection) -> None:
+    """Two weeks at twice the allowance's pace end above it; the forecast is made by the look itself."""
+    register = await steel.add_works(con)
+    draft, middle = this_month(30_000_000)
+    await enter_budgets(con, [draft], "li")
+    start = middle - 14 * DAY_US
+    readings = [steel.reading(register, start + n * QUARTER_US, 20_000 * n) for n in range(14 * 96 + 1)]
+    await steel.book(con, readings)
+    await look(con, "BudgetForecastHigh", middle, for_="0s")
+    (alert,) = await alerts(con, "BudgetForecastHigh")
+    assert alert["state"] == "firing"
+    assert Decimal("1.8") < alert["value"] < Decimal("2.2")
+    assert "期末为预算的" in alert["summary_zh"]
+    await con.execute("DELETE FROM core.alert")
+    await look(con, "BudgetForecastHigh", middle, for_="0s", above="3", clear="2.5")
+    assert await alerts(con, "BudgetForecastHigh") == []

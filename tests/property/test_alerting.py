@@ -138,7 +138,8 @@ def test_late_data_in_any_pieces_ends_where_one_look_at_all_of_it_does(
     """Windows become known, or known otherwise, in any order; looks see only what changed since the one before."""
     whole = Store()
     whole.look(series(values), -(10**6), conduct(duration))
-    pieces, known = Store(), [None] * len(values)
+    pieces = Store()
+    known: list[str | None] = [None] * len(values)
     changed: list[int] = []
     for index in data.draw(st.permutations(range(len(values)))):
         known[index] = data.draw(st.sampled_from([values[index], "1.6", "1.4", None]), label="first seen as")

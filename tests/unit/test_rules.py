@@ -77,7 +77,7 @@ def test_settings_survive_the_database() -> None:
     ]
     back = from_settings(RULES["DemandHigh"], version.settings | {"gone": "1"}, 3, 0)
     assert back.settings == version.settings
-    assert (back.map("limits")["dc-a"], back.enabled, back.version) == (1200, False, 3)
+    assert (back.map("limits")["dc-a"], back.enabled, back.version) == (Decimal(1200), False, 3)
 
 
 @pytest.mark.parametrize(

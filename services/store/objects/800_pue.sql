@@ -48,13 +48,13 @@ FROM core.pue_version v
 JOIN core.pue_part p ON p.boundary_id = v.boundary_id
 JOIN core.register r ON r.register_id = p.register_id;
 
--- Data centres of the caller with the days that have data, from the first booked or received one on. settled_at: by
+-- Data centres of the caller, from the first booked or received day until now, or the boundary's end. settled_at: by
 -- then every meter that goes on has had the time for its next reading.
 CREATE VIEW core.caller_pue_site AS
 SELECT c.enterprise, c.enterprise_zh, c.enterprise_en, s.site_id, s.code AS site, s.name_zh AS site_zh,
        s.name_en AS site_en, s.zone, o.valid_from::timestamp AT TIME ZONE s.zone AS owned_from,
        o.valid_until::timestamp AT TIME ZONE s.zone AS owned_until,
-       (greatest(now(), f.newest_at) AT TIME ZONE s.zone)::date AS today, greatest(now(), f.newest_at) AS until_at,
+       (u.until_at AT TIME ZONE s.zone)::date AS today, u.until_at,
        greatest(f.newest_at - make_interval(secs => f.lag_s), now() - make_interval(secs => 2 * f.lag_s)) AS settled_at,
        f.first_day, f.is_metered, f.is_reported
 FROM core.caller_enterprise c
@@ -73,7 +73,11 @@ CROSS JOIN LATERAL (
     LEFT JOIN core.register_state b ON b.register_id = n.register_id
     LEFT JOIN core.register_policy q ON q.register_id = n.register_id AND q.recorded_until = 'infinity'
     HAVING count(*) > 0
-) AS f;
+) AS f
+CROSS JOIN LATERAL (
+    SELECT least(greatest(now(), f.newest_at), max(v.starts_until)) AS until_at
+    FROM core.pue_version v WHERE v.site_id = s.site_id
+) AS u;
 
 -- Aligned windows: an hour at each quarter, 24 hours at each hour, days, 30 days at each day, months (the running one until
 -- today), 12 months at each month. `day` is the local day on which the window starts; a filter on it is the fastest.

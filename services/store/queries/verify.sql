@@ -31,3 +31,15 @@ FULL JOIN (
 WHERE (t.amount, t.estimated_amount, t.covered_s, t.estimated_s)
       IS DISTINCT FROM (s.amount, s.estimated_amount, s.covered_s, s.estimated_s)
 ORDER BY day, enterprise_id, site_id, carrier, direction;
+
+-- name: wrong_reading_days
+-- Counts of completeness that the stored readings do not bear out; $1: the zone of the register's days. Days of which
+-- old raw readings were dropped are left alone.
+SELECT day, t.received AS stored, s.received AS rebuilt
+FROM (SELECT day, received FROM core.reading_day WHERE register_id = $2 AND day > ($3::timestamptz AT TIME ZONE $1)::date) t
+FULL JOIN (
+    SELECT (read_at AT TIME ZONE $1)::date AS day, count(*)::int AS received FROM core.reading
+    WHERE register_id = $2 AND (read_at AT TIME ZONE $1)::date > ($3::timestamptz AT TIME ZONE $1)::date GROUP BY 1
+) s USING (day)
+WHERE t.received IS DISTINCT FROM s.received
+ORDER BY day;

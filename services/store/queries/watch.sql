@@ -1,4 +1,5 @@
--- What the rules look at. Places are those of now; names come along for the words.
+-- What the rules look at. Places are those of now; names come along for the words. OFFSET 0 keeps a view that is looked
+-- up row by row from being joined as a whole before the tables have statistics.
 
 -- name: watch_registers
 -- Every register at its place, with its policy now and its newest reading: whether it is silent is decided in Python.
@@ -31,13 +32,13 @@ ORDER BY enterprise, site, meter, register;
 SELECT b.register_id, b.baseline_at, b.baseline_value, b.baseline_origin, b.previous_at, b.previous_value,
        b.previous_origin, b.runs, w.*
 FROM core.register_state b
-JOIN core.watched_register w ON w.register_id = b.register_id
+CROSS JOIN LATERAL (SELECT * FROM core.watched_register p WHERE p.register_id = b.register_id OFFSET 0) AS w
 WHERE b.runs IS NOT NULL;
 
 -- name: watch_events
 SELECT v.read_at, v.shift, w.*
 FROM core.event v
-JOIN core.watched_register w ON w.register_id = v.register_id
+CROSS JOIN LATERAL (SELECT * FROM core.watched_register p WHERE p.register_id = v.register_id OFFSET 0) AS w
 WHERE v.kind = $1 AND v.acknowledged_at IS NULL
 ORDER BY w.name, v.read_at;
 
@@ -175,11 +176,16 @@ JOIN core.site s ON s.site_id = p.site_id
 WHERE p.register_id = ANY($1::int[]);
 
 -- name: watch_completeness
--- Registers below a ratio on the last closed day of their site; a day without any reading is left to MeterSilent.
-SELECT enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, meter, register, day,
-       expected_readings, received_readings, completeness_ratio, (day + 1)::timestamp AT TIME ZONE zone AS day_ends_at
-FROM report.completeness
-WHERE day BETWEEN ($1::timestamptz)::date - 2 AND ($1::timestamptz)::date + 1
-  AND day = ($1 AT TIME ZONE zone)::date - 1
-  AND expected_readings > 0 AND received_readings > 0 AND completeness_ratio < $2::numeric
-ORDER BY enterprise, site, meter, register;
+-- Registers below a ratio on the last closed day of their site. A day without any reading, and the day on which a register
+-- begins or comes back, are left to MeterSilent.
+SELECT c.*, (c.day + 1)::timestamp AT TIME ZONE c.zone AS day_ends_at
+FROM (
+    SELECT enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, zone, meter, register, day,
+           expected_readings, received_readings, completeness_ratio,
+           lag(received_readings) OVER (PARTITION BY enterprise, site, meter, register ORDER BY day) AS day_before
+    FROM report.completeness
+    WHERE day BETWEEN ($1::timestamptz)::date - 3 AND ($1::timestamptz)::date + 1
+) AS c
+WHERE c.day = ($1 AT TIME ZONE c.zone)::date - 1
+  AND c.expected_readings > 0 AND c.received_readings > 0 AND c.day_before > 0 AND c.completeness_ratio < $2::numeric
+ORDER BY c.enterprise, c.site, c.meter, c.register;

@@ -1,4 +1,4 @@
-"""BudgetExceeded, BudgetPaceHigh, BudgetForecastHigh: the figures of report.budget_status become signs.
+"""BudgetExceeded, BudgetPaceHigh, BudgetForecastHigh, IntensityHigh: figures of report.budget_status become signs.
 
 Missing data never makes a budget good: what is unknown stays as it was.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.alerting.model import Severity, Sign
 from services.days import day_ends
-from services.model import QUARTER_US, iso
+from services.model import HOUR_US, QUARTER_US, iso
 from services.rules.words import number
 from services.store.budget_crossings import Crossing, crossings
 from services.store.budgets import BudgetStatus, budget_statuses
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from services.store.watch.look import Look
 
 _PERCENT: Final = 100
+_DECLARED_US: Final = 62 * 24 * HOUR_US
+"""How long after a period its production may still be declared."""
 
 
 async def budget_exceeded(con: Connection, look: Look) -> list[Observation]:
@@ -133,6 +135,39 @@ async def budget_pace(con: Connection, look: Look) -> list[Observation]:
 async def budget_forecast(con: Connection, look: Look) -> list[Observation]:
     """Running budgets: what their forecast ends at, against the allowance."""
     return list(_running(look, await budget_statuses(con, look.now), _forecast_ratio))
+
+
+async def intensity_high(con: Connection, look: Look) -> list[Observation]:
+    """Budgets per unit of product, of periods that run or ended a while ago: what a unit took, against its limit.
+
+    A limit may be negative (net recovery). Without declared production, or with missing data, it is unknown.
+    """
+    statuses = await budget_statuses(con, look.now, ended=True)
+    return [
+        _intensity(look, status)
+        for status in statuses
+        if status.product is not None and status.ends_at > look.now - _DECLARED_US
+    ]
+
+
+def _intensity(look: Look, status: BudgetStatus) -> Observation:
+    value = None if status.state == "unknown" else status.actual
+    is_high = value is not None and value > status.allowance
+    return look.saw(
+        f"{status.budget}/{status.starts_on}",
+        Sign.UNKNOWN if value is None else Sign.BAD if is_high else Sign.GOOD,
+        min(look.now, status.ends_at),
+        value=value,
+        limit=status.allowance,
+        unit=f"{status.unit}/{status.product_unit}",
+        enterprise=status.enterprise,
+        site=status.site,
+        news_at=look.now,
+        evidence=_names(status)
+        | {"product": status.product, "month": str(status.starts_on)}
+        | {"production": None if status.production is None else _exact(status.production)},
+        latest={"state": status.state, "why": status.why},
+    )
 
 
 def _forecast_ratio(status: BudgetStatus) -> Decimal | None:
