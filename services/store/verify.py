@@ -68,8 +68,8 @@ async def verify_register(con: Connection, register_id: int, name: str) -> list[
     for run in fold.state.runs:
         del run.members[KEPT_MEMBERS:]
     kept_from = NEG_INFINITY if state is None else state["kept_from"]
-    for row in await con.fetch(SQL["wrong_reading_days"], card.zone, register_id, kept_from):
-        findings.append(Finding(f"{name} readings of {row['day']}", row["stored"], row["rebuilt"]))
+    miscounted = await con.fetch(SQL["wrong_reading_days"], card.zone, register_id, kept_from)
+    findings += [Finding(f"{name} readings of {row['day']}", row["stored"], row["rebuilt"]) for row in miscounted]
     if state is not None and state_of(state) != fold.state:
         findings.append(Finding(f"{name} state", state_of(state), fold.state))
     return findings
