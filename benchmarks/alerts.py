@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/alerts.py [--seconds 60] [--rate 1000] [--registers 1000]
 
 A writer books batches at the rate, an evaluator runs as its own process, and a prober makes alerts due one after the
-other: by a break of a register, and by a demand above its limit. Each is timed from the return of the
+other: by a break of a register, by a demand above its limit, and by a data centre's
+PUE that rises and falls. Each is timed from the return of the
 commit until the row is visible to another connection, on one monotonic clock. Prints the distribution per rule; the
 target is 5 s at most.
 """
@@ -27,7 +28,7 @@ from services.rules.file import read_rules, shipped
 from services.store.booking import Books
 from services.store.pool import NEG_INFINITY, connect
 from services.store.rules import set_rules
-from tests import servers
+from tests import pue_world, servers
 from tests.registers import add_meter, add_register
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ async def run(dsn: str, options: argparse.Namespace) -> dict[str, list[float]]:
     con = await connect(dsn, name="benchmark")
     load = await registers(con, options.registers, "load")
     probes = await registers(con, 400, "probe")
+    await pue_world.declare(con)
     await limits(con)
     with evaluator(dsn):
         await until_evaluated(con)
@@ -71,12 +73,14 @@ async def measure(
     stop, booked = asyncio.Event(), [0]
     writer = asyncio.create_task(write(dsn, load, options.rate, stop, booked))
     started = time.monotonic()
-    found: dict[str, list[float]] = {"RegisterBreak": [], "DemandHigh": []}
+    found: dict[str, list[float]] = {"RegisterBreak": [], "DemandHigh": [], "PueHigh": []}
+    hall = Hall(con)
     for probe in probes:
         if time.monotonic() - started > options.seconds:
             break
         found["RegisterBreak"].append(await break_register(con, probe))
         found["DemandHigh"].append(await exceed_demand(con, probe))
+        found["PueHigh"].append(await hall.next_hour())
         await asyncio.sleep(0.3)
     elapsed = time.monotonic() - started
     stop.set()
@@ -104,6 +108,31 @@ async def write(dsn: str, load: list[int], rate: int, stop: asyncio.Event, booke
         due += BATCH / rate
         await asyncio.sleep(max(0.0, due - time.monotonic()))
     await con.close()
+
+
+class Hall:
+    """A data centre whose hours are high and low in turn: each opens or ends an alert."""
+
+    def __init__(self, con: Connection) -> None:
+        self._con = con
+        self._at = _now_us() // QUARTER_US * QUARTER_US - 14 * 96 * QUARTER_US
+        self._total, self._it, self._is_high = Decimal(0), Decimal(0), False
+
+    async def next_hour(self) -> float:
+        """Book the next hour, the IT side last, and wait for what follows from it."""
+        self._is_high = not self._is_high
+        for path, kwh in (("intake/import", 425 if self._is_high else 300), ("ups/it", 250)):
+            level = self._total if path == "intake/import" else self._it
+            await pue_world.book(self._con, path, [(self._at + n * QUARTER_US, level + n * kwh) for n in range(5)])
+        self._total, self._it = self._total + 4 * (425 if self._is_high else 300), self._it + 1000
+        self._at += 4 * QUARTER_US
+        query = "SELECT EXISTS (SELECT FROM core.alert WHERE rule = 'PueHigh' AND state = 'firing')"
+        since = time.monotonic()
+        while await self._con.fetchval(query) != self._is_high:
+            if time.monotonic() - since > PATIENCE_S:
+                raise SystemExit(f"PueHigh did not follow within {PATIENCE_S} s")
+            await asyncio.sleep(0.005)
+        return time.monotonic() - since
 
 
 async def break_register(con: Connection, register: int) -> float:
@@ -156,9 +185,10 @@ async def registers(con: Connection, number: int, name: str) -> list[int]:
 
 
 async def limits(con: Connection) -> None:
-    """The shipped rules, and a demand limit of 500 kW for every probe's site."""
+    """The shipped rules, a demand limit of 500 kW for every probe's site, and hours of PUE that count at once."""
     sites = [row["code"] for row in await con.fetch("SELECT code FROM core.site WHERE code LIKE 'probe-%'")]
     wanted = {name: version.settings for name, version in read_rules(shipped())[0].items()}
+    wanted["PueHigh"] = wanted["PueHigh"] | {"window": "1h", "for": "0s"}
     wanted["DemandHigh"] = wanted["DemandHigh"] | {"limits": dict.fromkeys(sites, "500")}
     await set_rules(con, wanted, "benchmark")
 
