@@ -255,8 +255,8 @@ def report(results: Sequence[Drained]) -> dict[str, object]:
     }
     print(f"single readings: {ratios['single_to_bare_consumer']:.2f} of the bare consumer (aim 0.7)")
     print(f"gateway messages: {ratios['gateway_to_bare_copy']:.2f} of the bare COPY (aim 0.5)")
-    rates = {"messages_s": None, "readings_s": None}
-    drains = [asdict(each) | {name: getattr(each, name) for name in rates} for each in results]
+    per_second = ("messages_s", "readings_s")
+    drains = [asdict(each) | {name: getattr(each, name) for name in per_second} for each in results]
     return {"cpus": os.cpu_count(), "drains": drains, "ratios": ratios}
 
 

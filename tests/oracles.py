@@ -167,7 +167,7 @@ class NaiveFold:
             return False
         extra = rules.interval if base[2] != "reading" else 0
         hours = Fraction(at - base[0] + rules.slack + extra, HOUR_US)
-        return value <= rules.max_rate * hours * Fraction(105, 100) + rules.step
+        return bool(value <= rules.max_rate * hours * Fraction(105, 100) + rules.step)
 
     def level_breaks(self, at: int, value: int, rules: Any) -> None:
         """Shift the level."""

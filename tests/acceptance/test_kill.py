@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections import deque
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,7 @@ async def test_kill_9_of_ingest_loses_and_doubles_nothing(database: str, broker:
             for _ in range(ROUNDS):
                 before = await stored(con)
                 with process(database, broker.url) as run:
-                    await until(lambda before=before: has_more(con, before))
+                    await until(partial(has_more, con, before))
                     await asyncio.sleep(rnd.uniform(0, 0.15))  # the moment of the kill is the experiment
                     run.kill()
         async with worker(settings_for(database, broker.url)):
@@ -148,8 +149,7 @@ async def test_kill_9_of_postgresql_loses_and_doubles_nothing(
         fleet = await make_fleet(con, METERS)
     async with worker(settings_for(dsn, broker.url)) as running, loaded(broker.url, fleet) as load:
         for number in range(ROUNDS):
-            batches = booked_messages(running)
-            await until(lambda batches=batches: booked_messages(running) > batches)
+            await until(partial(has_booked_more, running, booked_messages(running)))
             await asyncio.sleep(rnd.uniform(0, 0.15))  # the moment of the kill is the experiment
             if number % 2:
                 await kill_backend(dsn)
@@ -183,7 +183,7 @@ async def test_kill_9_of_the_broker_costs_no_energy(
                 if number % 2:
                     await stack.enter_async_context(worker(settings))
                 task = asyncio.create_task(load.run())
-                await until(lambda before=load.acked: load.acked > before)
+                await until(partial(acks_more, load, load.acked))
                 await asyncio.sleep(rnd.uniform(0, 1 if number % 2 else 4))  # the moment of the kill is the experiment
                 at_stake = load.within(WINDOW_S)
                 broker.kill()
@@ -191,7 +191,7 @@ async def test_kill_9_of_the_broker_costs_no_energy(
                 await asyncio.wait([task])
             broker.start()
             async with worker(settings) as running:
-                await until(lambda running=running: is_idle(running))
+                await until(partial(is_idle, running))
             gone = load.acked - lost - await arrived(con, fleet, load.acked)
             lost, worst = lost + gone, max(worst, gone)
             assert 0 <= gone <= at_stake
@@ -223,7 +223,17 @@ async def test_a_hundred_thousand_messages_published_while_ingest_is_down_arrive
 
 def booked_messages(running: Worker) -> float:
     """How many messages this worker has committed."""
-    return running.metrics.messages._value.get()
+    return float(running.metrics.messages._value.get())
+
+
+def has_booked_more(running: Worker, before: float) -> bool:
+    """Whether this worker has committed anything since."""
+    return booked_messages(running) > before
+
+
+def acks_more(load: Load, before: int) -> bool:
+    """Whether the broker has acknowledged anything since."""
+    return load.acked > before
 
 
 async def is_idle(running: Worker) -> bool:

@@ -17,7 +17,7 @@ from tests.ingest_rig import connection, energy, make_fleet
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from services.store.pool import Connection
     from tests.ingest_rig import Fleet

@@ -34,7 +34,7 @@ LIVES = int(os.environ.get("TANFENG_STORE_LIVES", "120"))
 @asynccontextmanager
 async def writers(dsn: str, number: int) -> AsyncIterator[list[Connection]]:
     """Some connections to one database."""
-    connections = [await connect(dsn, name=f"writer-{n}") for n in range(number)]
+    connections: list[Connection] = [await connect(dsn, name=f"writer-{n}") for n in range(number)]
     try:
         yield connections
     finally:

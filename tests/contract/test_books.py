@@ -22,7 +22,7 @@ from tests.faults import LEVEL, STEP, TEN, at, clean
 from tests.registers import add_meter, add_register
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from services.store.pool import Connection
 
@@ -52,7 +52,7 @@ async def book(con: Connection, register: int, readings: list[tuple[int, int]]) 
         return await Books().book(con, arrivals)
 
 
-def quarters(readings: list[tuple[object, int]]) -> list[tuple[int, int]]:
+def quarters(readings: Sequence[tuple[object, int]]) -> list[tuple[int, int]]:
     """The day's values by quarter-hour number."""
     return [(n, value) for n, (_, value) in enumerate(readings)]
 

@@ -57,7 +57,7 @@ async def test_recorded_ratios_as_energy_give_no_value_above_the_limit(
     await declare(con, interval=f"{step // MINUTE_US}m")
     energy = {start: (ratio * 1000 * step / HOUR_US, Decimal(1000 * step) / HOUR_US) for start, ratio in recorded}
     for index, path in enumerate(("intake/import", "ups/it")):
-        level, values = Decimal(0), {}
+        level, values = Decimal(0), dict[int, Decimal]()
         for start, pair in energy.items():
             values.setdefault(start, level)
             level += pair[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -105,7 +106,7 @@ async def test_the_broker_of_machines_without_mosquitto_keeps_messages_too(
         fleet = await make_fleet(con, 20)
         for part in range(3):
             async with worker(settings_for(database, proxy.url)):
-                await until(lambda part=part: holds(con, 2000 * part))
+                await until(partial(holds, con, 2000 * part))
                 await publish(iotcore.url, fleet.posts(1000, first=100 * part))
                 proxy.cut()
             await publish(iotcore.url, fleet.posts(1000, first=100 * part + 50))
@@ -120,9 +121,9 @@ async def test_another_kind_of_subscription_replaces_the_earlier_one(database: s
         fleet = await make_fleet(con, 20)
         for part, is_shared in enumerate((False, True, False)):
             async with worker(settings_for(database, broker.url, shared_subscription=is_shared)):
-                await until(lambda part=part: holds(con, 400 * part))
+                await until(partial(holds, con, 400 * part))
                 await publish(broker.url, fleet.posts(200, first=20 * part))
-                await until(lambda part=part: holds(con, 400 * part + 200))
+                await until(partial(holds, con, 400 * part + 200))
             await publish(broker.url, fleet.posts(200, first=20 * part + 10))
         assert await counted(con, "duplicates") == 0
 
@@ -254,6 +255,7 @@ async def test_a_conflict_is_rejected_and_the_first_value_stands(database: str, 
             await publish(broker.url, [(topic, first.replace(b":5}", b":6}"))])
             await until(lambda: rejected(con))
         row = await con.fetchrow("SELECT code, detail FROM core.rejection")
+        assert row is not None
         assert (row["code"], row["detail"]) == ("conflict", "6.000 received, 5.000 stands")
         assert await con.fetchval("SELECT value FROM core.reading") == 5000
 
@@ -283,7 +285,7 @@ async def test_a_retained_message_is_booked_when_new_and_rejected_when_old(
             async with worker(settings_for(database, broker.url)):
                 await publish(broker.url, [fleet.post(0, n)], retain=True)
                 await publish(broker.url, [fleet.post(1, n)])
-                await until(lambda n=n: holds(con, 2 * n + 2))
+                await until(partial(holds, con, 2 * n + 2))
         assert await counted(con, "duplicates") == 0
         assert await rejected(con) == {}
         async with worker(settings_for(database, broker.url, ingest_group="other")):

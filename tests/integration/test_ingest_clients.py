@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,7 @@ async def test_messages_published_while_ingest_is_down_arrive_once(
         fleet = await make_fleet(con, 20)
         for part in range(2):
             async with worker(settings_for(database, broker.url, mqtt_client=client)):
-                await until(lambda part=part: holds(con, 2000 * part))
+                await until(partial(holds, con, 2000 * part))
             await publish(broker.url, fleet.posts(2000, first=100 * part))
         async with worker(settings_for(database, broker.url, mqtt_client=client)):
             await until(lambda: holds(con, 4000))

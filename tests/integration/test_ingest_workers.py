@@ -202,6 +202,7 @@ async def test_health_and_metrics_are_on_loopback(database: str, broker: servers
             broker.stop()
             await until(lambda: not running.metrics.broker.is_here)
             assert (await page(running, "/healthz"))[0] == 200
+            assert running.metrics.broker._away_from is not None
             running.metrics.broker._away_from -= 31
             status, text = await page(running, "/healthz")
             assert (status, json.loads(text)["broker"]["connected"]) == (503, False)

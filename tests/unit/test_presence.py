@@ -12,7 +12,7 @@ from ingest.presence import Presence
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The monotonic clock, in its first element."""
     now = [1000.0]
-    monkeypatch.setattr(presence.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("ingest.presence.time.monotonic", lambda: now[0])
     return now
 
 
