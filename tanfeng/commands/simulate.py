@@ -18,7 +18,7 @@ from simulators.district import read_points
 from simulators.faults import Saboteur
 from simulators.feed import Feed
 from simulators.fleet import Fleet
-from simulators.incidents import What  # noqa: TC001 - typer needs it at run time
+from simulators.incidents import What
 from simulators.live import Live
 from simulators.publisher import Publisher
 from simulators.truth import used
@@ -64,9 +64,13 @@ def run(
         float | None, typer.Option("--for", parser=seconds, metavar="SPAN", help="Stop after this long")
     ] = None,
     faults: Annotated[bool, typer.Option(help="A few faults on purpose")] = True,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="KIND=ENTERPRISE/METER", help="One more, as the meters go live")
+    ] = None,
 ) -> None:
     """发布模拟读数，停止时列出真值。Publish a fleet's readings until Ctrl-C, then print what was true."""
     settings = Settings()
+    wishes = [_wish(text) for text in fault or ()]
     fleet = Fleet(read_points(registry), seed)
     feed = Feed(fleet, round(every * SECOND_US))
     saboteur = Saboteur(feed, seed) if faults else None
@@ -74,6 +78,8 @@ def run(
     name = f"tanfeng-fleet-{os.getpid()}"
     with _stopping(duration) as stop, Publisher(url, name=name, broker_ca=settings.broker_ca) as publisher:
         live = Live(feed=feed, saboteur=saboteur, publisher=publisher, every_us=feed.every_us, stop=stop)
+        for wish in wishes:
+            live.asked.put(wish)
         publisher.listen(TOPIC, lambda payload: _asked(payload, live))
         span = live.run(round(backfill * SECOND_US))
         acked = publisher.acked
@@ -111,6 +117,15 @@ def incidents_report(feed: Feed) -> list[str]:
         f"  故障 asked fault {each.kind} {each.enterprise}/{each.meter} {iso(each.from_us)} … {iso(each.until_us)}"
         for each in feed.incidents
     ]
+
+
+def _wish(text: str) -> Wish:
+    """KIND=ENTERPRISE/METER; it lasts one reading, or for good where the meter itself is another from then on."""
+    kind, _, meter = text.partition("=")
+    enterprise, _, code = meter.partition("/")
+    if kind not in set(What) or not enterprise:
+        raise typer.BadParameter(f"{text!r}: write for example swap=steel/furnace; kinds: {', '.join(What)}")
+    return Wish(What(kind), enterprise, code, 0)
 
 
 def _asked(payload: bytes, live: Live) -> None:

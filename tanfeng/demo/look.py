@@ -7,16 +7,31 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from services.store.access import act_as
+from services.store.alert_acts import listed
 from services.store.figures import ingest_totals, today_by_enterprise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.store.figures import EnterpriseToday, IngestTotals
-    from services.store.pool import Connection
+    from services.store.pool import Connection, Row
 
 DISTRICT: Final = "tanfeng_district"
 UNKNOWN: Final = "未知 unknown"
+ALERTS: Final = 8
+COLOURS: Final = {"red": "红", "yellow": "黄", "blue": "蓝"}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """A warning that is not resolved; its summaries say what to do."""
+
+    number: int
+    rule: str
+    severity: str
+    colour: str
+    summary_zh: str
+    summary_en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,8 @@ class Look:
     at_s: float
     totals: IngestTotals
     today: list[EnterpriseToday]
+    alerts: tuple[OpenAlert, ...] = ()
+    """What warns now, the worst first, at most `ALERTS`."""
 
     @property
     def energy_kwh(self) -> Decimal | None:
@@ -58,7 +75,20 @@ async def take(con: Connection, at_s: float) -> Look:
     totals = await ingest_totals(con)
     async with con.transaction():
         await act_as(con, DISTRICT)
-        return Look(at_s, totals, await today_by_enterprise(con))
+        today = await today_by_enterprise(con)
+        rows = await listed(con, everything=False, enterprise=None, rule=None, limit=ALERTS)
+    return Look(at_s, totals, today, tuple(_alert(row) for row in rows))
+
+
+def _alert(row: Row) -> OpenAlert:
+    words = (row[name] for name in ("rule", "severity", "colour", "summary_zh", "summary_en"))
+    return OpenAlert(row["alert_id"], *words)
+
+
+def alert_lines(alert: OpenAlert) -> tuple[str, str]:
+    """A warning in Chinese and in English."""
+    colour = COLOURS[alert.colour]
+    return f"{colour} 预警 {alert.rule} · {alert.summary_zh}", f"{alert.severity} {alert.rule} · {alert.summary_en}"
 
 
 def received(totals: IngestTotals) -> int:

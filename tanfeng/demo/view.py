@@ -32,6 +32,7 @@ PLAIN_S: Final = 5.0
 RATE_S: Final = 10.0
 """Readings per second are those of about so many seconds."""
 NAME: Final = "tanfeng-view"
+_STYLES: Final = {"red": "bold red", "yellow": "yellow", "blue": "blue"}
 
 
 async def run(dsn: str, *, plain: bool, stop: asyncio.Event, api_url: str | None = None) -> None:
@@ -41,7 +42,7 @@ async def run(dsn: str, *, plain: bool, stop: asyncio.Event, api_url: str | None
     """
     url = api_url or _api_url()
     if plain:
-        await _follow(dsn, stop, PLAIN_S, _write_line)
+        await _follow(dsn, stop, PLAIN_S, Log())
         return
     with Live(console=Console(), auto_refresh=False, transient=False) as live:
         await _follow(dsn, stop, LIVE_S, lambda before, now: live.update(_screen(before, now, url), refresh=True))
@@ -80,9 +81,21 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
 
 
-def _write_line(before: Look | None, now: Look) -> None:
-    sys.stdout.write(f"{looks.log_line(before, now)}\n")
-    sys.stdout.flush()
+class Log:
+    """Lines of log: what is booked, and each warning once, when it comes."""
+
+    def __init__(self) -> None:
+        self._told: set[int] = set()
+
+    def __call__(self, before: Look | None, now: Look) -> None:
+        """Write what is new."""
+        lines = [looks.log_line(before, now)]
+        for alert in now.alerts:
+            if alert.number not in self._told:
+                lines += looks.alert_lines(alert)
+        self._told |= {alert.number for alert in now.alerts}
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
 
 
 def _api_url() -> str:
@@ -93,7 +106,16 @@ def _api_url() -> str:
 def _screen(before: Look | None, now: Look, url: str) -> RenderableType:
     head = Text(f"碳峰 Tanfeng · {looks.per_second(before, now):,.0f} 读数/秒 readings/s", style="bold")
     where = Text(f"接口 API {url}/docs · 停止 stop: Ctrl-C", style="dim")
-    return Group(head, _table(now), Text(looks.counts(now.totals)), where)
+    return Group(head, _table(now), *_alerts(now), Text(looks.counts(now.totals)), where)
+
+
+def _alerts(now: Look) -> list[Text]:
+    """The open warnings, two lines each."""
+    shown = [Text("预警 warnings: " + ("" if now.alerts else "无 none"), style="bold")]
+    for alert in now.alerts:
+        chinese, english = looks.alert_lines(alert)
+        shown += [Text(f"  {chinese}", style=_STYLES[alert.colour]), Text(f"    {english}", style="dim")]
+    return shown
 
 
 def _co2(value: Decimal | None, *, provisional: bool) -> str:

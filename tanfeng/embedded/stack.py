@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from services.errors import TanfengError
 from services.store.migrate import migrate
 from services.store.visit import visit
+from tanfeng.demo.budgets import write_budgets
 from tanfeng.embedded import broker, ports
 from tanfeng.embedded.broker import Broker
 from tanfeng.embedded.child import Child
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
     from tanfeng.embedded.state import State
     from tanfeng.embedded.supervisor import Supervisor
 
-EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "district.yaml"
+EXAMPLES: Final = Path(__file__).parents[2] / "examples"
+DEMO_ZONE: Final = "Asia/Shanghai"
+DEMO_FAULT: Final = "swap=steel/oxygen-compressor"
+"""A meter that nobody said was changed: its readings are held until enough of them agree, a quarter of an hour."""
 PREFERRED_PORTS: Final = {"postgres": 15432, "broker": 1883, "ingest": 9109, "api": 8080}
 PROGRAM_READY_S: Final = 60.0
 PROGRAM_STOP_S: Final = 40.0
@@ -91,17 +97,29 @@ class Stack:
         await _all(programs.start(self._api()), self._start_ingest(programs))
         await programs.start(self._program("evaluate", "evaluate"))
         if self.wanted.demo:
-            registry = str(self._registry())
-            await programs.start(self._program("fleet", "simulate", "run", "--registry", registry))
+            fleet = ("simulate", "run", "--registry", str(self._registry()), *self._demo_fault())
+            await programs.start(self._program("fleet", *fleet))
 
     async def _start_ingest(self, programs: Supervisor) -> None:
         if registry := self._registry():
             await self._tanfeng("registry", "apply", str(registry), "--yes", "--as", "tanfeng-up")
             self.say(f"台账已登记 registry applied: {registry}")
+        if self.wanted.demo and self.wanted.registry is None:
+            await self._apply_demo()
         await programs.start(self._ingest())
 
+    async def _apply_demo(self) -> None:
+        """Rules that tell within minutes, and a budget that is crossed by then, so that warnings are seen."""
+        budgets = write_budgets(self.state.folder, datetime.now(tz=ZoneInfo(DEMO_ZONE)).year)
+        await self._tanfeng("rules", "apply", str(EXAMPLES / "rules-demo.yaml"), "--as", "tanfeng-up")
+        await self._tanfeng("budget", "apply", str(budgets), "--yes", "--as", "tanfeng-up")
+        self.say(f"演示规则与预算已写入 rules and budgets of the demo: {budgets}")
+
+    def _demo_fault(self) -> tuple[str, ...]:
+        return ("--fault", DEMO_FAULT) if self.wanted.registry is None else ()
+
     def _registry(self) -> Path | None:
-        return self.wanted.registry or (EXAMPLE if self.wanted.demo else None)
+        return self.wanted.registry or (EXAMPLES / "district.yaml" if self.wanted.demo else None)
 
     async def _start_postgres(self, servers: Supervisor) -> None:
         server = PostgresServer(

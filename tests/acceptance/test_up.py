@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import asyncpg
@@ -205,6 +206,31 @@ def test_demo_shows_figures_within_a_minute_and_sums_up(folder: Path) -> None:
     last = up.said().strip().splitlines()[-1]
     assert _figure(last) > 0, up.said()
     assert "CO₂" in last
+
+
+@pytest.mark.slow
+def test_demo_warns_of_pue_a_budget_and_a_held_reading_and_again_after_a_restart(folder: Path) -> None:
+    """Within 180 s, each in Chinese with English beside it; the second start finds them still open."""
+    wanted = [
+        ("PueHigh", "PUE 1.6", "Check cooling"),
+        ("BudgetExceeded", "已达预算的 100 %", "100 % of the budget"),
+        ("ReadingHeld", "读数存疑，未入账", "nothing is booked"),
+    ]
+    for _ in range(2):
+        with Up(folder, "--demo", "--plain") as up:
+            eventually(partial(warns, up, [rule for rule, *_ in wanted]), up.said)
+            assert time.monotonic() - up.since < 180
+            for rule, chinese, english in wanted:
+                lines = [line for line in up.said().splitlines() if f" {rule} · " in line]
+                assert any("预警" in line and chinese in line for line in lines), up.said()
+                assert any("预警" not in line and english in line for line in lines), up.said()
+            assert up.stop() == 0
+
+
+def warns(up: Up, rules: list[str]) -> bool:
+    """Whether it has told of a warning of each rule, with its colour and in both languages."""
+    said = up.said()
+    return all(re.search(rf"^[红黄蓝] 预警 {rule} · .*\n\w+ {rule} · .*\n", said, re.MULTILINE) for rule in rules)
 
 
 def _figure(text: str) -> float:

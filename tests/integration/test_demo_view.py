@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from services.store.pool import connect
 from tanfeng.demo import view
 from tanfeng.embedded.ports import free_port
+from tests.alert_world import add_alert
+from tests.figure_world import add_district, add_enterprise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +60,33 @@ async def test_live_is_a_table_with_the_address_of_the_api(
 
     await shown(database, plain=False, found=found)
     assert "合计 total" in "".join(said)
+
+
+async def test_warnings_are_listed_in_a_terminal_and_told_once_in_a_log(
+    database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both languages; a line of log tells of a warning when it comes, not every few seconds."""
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(view, "PLAIN_S", 0.05)
+    con = await connect(database, name="test")
+    try:
+        await add_district(con)
+        await add_enterprise(con, "steel", "works")
+        await add_alert(con, "steel", "works")
+    finally:
+        await con.close()
+    said: list[str] = []
+
+    def found(times: int) -> bool:
+        said.append(capsys.readouterr().out)
+        return "".join(said).count("入库 accepted") >= times
+
+    await shown(database, plain=True, found=lambda: found(3))
+    assert "".join(said).count("预警 MeterSilent") == 1
+    said.clear()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    await shown(database, plain=False, found=lambda: found(1))
+    assert "预警 MeterSilent" in "".join(said)
 
 
 async def test_a_database_that_is_away_is_said_and_waited_for(capsys: pytest.CaptureFixture[str]) -> None:

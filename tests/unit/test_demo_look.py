@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from services.store.figures import EnterpriseToday, IngestTotals
-from tanfeng.demo.look import Look, log_line, per_second, summary_line
+from tanfeng.demo.look import Look, OpenAlert, alert_lines, log_line, per_second, summary_line
 
 TOTALS = IngestTotals(accepted=1000, duplicates=20, rejected=3, held=2, held_open=1)
 STEEL = EnterpriseToday(
@@ -62,3 +62,9 @@ def test_a_database_without_readings_knows_nothing() -> None:
     """Before anything is booked the figures are unknown, not zero."""
     line = log_line(None, Look(0.0, IngestTotals(0, 0, 0, 0, 0), []))
     assert line.count("未知 unknown") == 3
+
+
+def test_a_warning_is_told_in_chinese_then_in_english() -> None:
+    """Each with the rule's name; the Chinese one with its colour."""
+    alert = OpenAlert(7, "PueHigh", "warning", "yellow", "PUE 1.62，限值 1.5", "PUE 1.62, limit 1.5")
+    assert alert_lines(alert) == ("黄 预警 PueHigh · PUE 1.62，限值 1.5", "warning PueHigh · PUE 1.62, limit 1.5")
