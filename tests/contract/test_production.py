@@ -58,7 +58,15 @@ async def test_energy_per_unit_is_all_energy_of_the_site_over_its_production(con
     assert (await intensity(con, "eaf_steel", "primary"))["grade"] is None
 
 
-GRADES: list[tuple[int | Decimal, str]] = [(-31, "1"), (-30, "1"), (-29, "2"), (-28, "2"), (-12, "3"), (Decimal("-11.9"), "above"), (5, "above")]
+GRADES: list[tuple[int | Decimal, str]] = [
+    (-31, "1"),
+    (-30, "1"),
+    (-29, "2"),
+    (-28, "2"),
+    (-12, "3"),
+    (Decimal("-11.9"), "above"),
+    (5, "above"),
+]
 
 
 async def test_negative_limits_are_compared_as_numbers(con: Connection) -> None:

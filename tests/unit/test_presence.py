@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ingest import presence
 from ingest.presence import Presence
 
 
