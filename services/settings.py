@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path  # noqa: TC003 - pydantic needs it at run time
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """What an operator may set; each field's description is its documentation.
 
-    A secret may also be a file named after the variable in the folder `TANFENG_SECRETS_DIR` points to.
+    Any of them, a secret above all, may also be a file in the folder that `TANFENG_SECRETS_DIR` points to, named as the
+    variable in small letters (`tanfeng_database_dsn`); the environment goes before the file.
     """
 
     model_config = SettingsConfigDict(env_prefix="TANFENG_", extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code, then the environment, then the files of secrets."""
+        del dotenv_settings, file_secret_settings
+        folder = os.environ.get("TANFENG_SECRETS_DIR")
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return init_settings, env_settings, *files
 
     database_dsn: SecretStr = Field(SecretStr(""), description="PostgreSQL, as postgresql://user:password@host:port/db")
     broker_url: SecretStr = Field(
@@ -56,6 +73,16 @@ class Settings(BaseSettings):
     api_anonymous_role: str = Field(
         "", description="The database role of requests without a token, on a loopback bind only; empty: refused"
     )
+
+    raw_days: Annotated[int, Field(ge=0, description="Raw readings older than this are dropped; 0 = never")] = 1096
+    columnstore_days: Annotated[
+        int, Field(ge=0, description="Older raw readings are compressed, where TimescaleDB can; 0 = never")
+    ] = 400
+    rejection_days: Annotated[int, Field(ge=0, description="Bytes of rejections are kept this long; 0 = for ever")] = (
+        400
+    )
+    minute_days: Annotated[int, Field(ge=0, description="Ingest's counts by the minute; 0 = for ever")] = 400
+    maintain_every_s: Annotated[float, Field(gt=0, description="How often maintenance looks for what is due")] = 3600.0
 
     notify_file: Path | None = Field(
         None, description="Targets and routes of notifications; default: alerts go to their MQTT topics only"

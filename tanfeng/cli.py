@@ -33,6 +33,7 @@ COMMANDS: Final = (
     "evaluate",
     "alerts",
     "maintenance",
+    "maintain",
     "notify",
     "up",
 )

@@ -10,6 +10,7 @@ from services.store.watch.budgets import budget_exceeded, budget_forecast, budge
 from services.store.watch.demand import Demand
 from services.store.watch.figures import backdated_change, factor_missing
 from services.store.watch.ingest import ingest_lag
+from services.store.watch.maintenance import maintenance_failed
 from services.store.watch.meters import completeness_low, meter_silent
 from services.store.watch.pue import PueWindows
 from services.store.watch.readings import data_conflict, reading_held, register_events
@@ -51,6 +52,7 @@ WATCHERS: Final[Mapping[str, Watcher]] = {
     "BackdatedChange": backdated_change,
     "FactorMissing": factor_missing,
     "IngestLagHigh": ingest_lag,
+    "MaintenanceFailed": maintenance_failed,
     "BudgetExceeded": budget_exceeded,
     "BudgetPaceHigh": budget_pace,
     "BudgetForecastHigh": budget_outlook,

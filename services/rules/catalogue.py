@@ -233,6 +233,17 @@ _ALL: Final = (
         "Ingest lags by {value} s, limit {limit}: {why_en}. Look at ingest, the broker and the database",
         _above("120", "60", "1m"),
     ),
+    Rule(
+        "MaintenanceFailed",
+        Mode.STATES,
+        Severity.WARNING,
+        "数据库维护失败",
+        "Maintenance fails",
+        "{task_zh}失败或久未执行。执行 tanfeng maintain --once 查看原因，并检查磁盘与维护进程",
+        "{task_en} fails or is not run any more. Run `tanfeng maintain --once`; check the disk and the process",
+        _parameters(overdue=(scalars.duration, "2d")),
+        every_s=60.0,
+    ),
 )
 
 RULES: Final = {rule.name: rule for rule in _ALL}

@@ -96,6 +96,7 @@ class Stack:
         """The registry, then ingest, beside them the API; then (demo) the fleet, whose broker queue now exists."""
         await _all(programs.start(self._api()), self._start_ingest(programs))
         await programs.start(self._program("evaluate", "evaluate"))
+        await programs.start(self._program("maintain", "maintain"))
         if self.wanted.demo:
             fleet = ("simulate", "run", "--registry", str(self._registry()), *self._demo_fault())
             await programs.start(self._program("fleet", *fleet))

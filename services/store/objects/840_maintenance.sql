@@ -1,0 +1,5 @@
+-- How maintenance does: the district's to see.
+CREATE VIEW report.maintenance_runs WITH (security_barrier) AS
+SELECT m.task, m.started_at, m.ended_at, m.result, m.detail
+FROM core.maintenance_run m
+WHERE (SELECT d.is_district FROM core.caller_is_district d);
