@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import servers
+from tests import community_server, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,11 +67,24 @@ def timescale_database(timescale: servers.Postgres, _timescale_migrated: str) ->
         yield dsn
 
 
-@pytest.fixture(params=["plain", "timescale"])
+@pytest.fixture(scope="session")
+def community() -> Iterator[community_server.Community]:
+    """TimescaleDB's community edition over one connection."""
+    with community_server.community_server() as running:
+        yield running
+
+
+EDITIONS = {"plain": "database", "timescale": "timescale_database", "community": "community"}
+"""Fixtures by edition; the last one only where TANFENG_EDITIONS names it (scripts/community)."""
+
+
+@pytest.fixture(params=os.environ.get("TANFENG_EDITIONS", "plain timescale").split())
 def edition_database(request: pytest.FixtureRequest) -> str:
     """The dsn of a fresh migrated database, once for each edition."""
-    dsn: str = request.getfixturevalue("database" if request.param == "plain" else "timescale_database")
-    return dsn
+    if request.param == "community" and request.node.get_closest_marker("two_connections"):
+        pytest.skip("community: two connections at once, this build has one session")
+    found: str | community_server.Community = request.getfixturevalue(EDITIONS[request.param])
+    return found if isinstance(found, str) else found.fresh()
 
 
 @pytest.fixture(scope="session")

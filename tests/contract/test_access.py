@@ -45,6 +45,7 @@ async def all_text(con: Connection, relation: str) -> str:
     return text
 
 
+@pytest.mark.two_connections
 async def test_no_relation_a_tenant_can_read_has_a_foreign_row(world: World) -> None:
     """Enumerated from the catalogue as the tenant itself, so that a new relation cannot be forgotten."""
     names = [row["name"] for row in await world.tenant.fetch(READABLE)]
@@ -184,6 +185,7 @@ FORBIDDEN = [
 ]
 
 
+@pytest.mark.two_connections
 async def test_a_tenant_cannot_become_or_reach_anything_else(world: World) -> None:
     """No role, file, program or table."""
     await world.tenant.execute("SET default_transaction_read_only = off")
@@ -246,6 +248,7 @@ async def test_a_password_is_kept_as_the_server_would_keep_it(world: World) -> N
     await world.owner.execute(f"DROP ROLE {role}")
 
 
+@pytest.mark.two_connections
 async def test_ingest_can_book_and_nothing_more(world: World) -> None:
     """The role of ingest writes readings, ledger and books, and cannot touch registry, factors or access."""
     await world.owner.execute("SET ROLE tanfeng_ingest")

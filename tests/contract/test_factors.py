@@ -51,6 +51,14 @@ async def con(edition_database: str) -> AsyncIterator[Connection]:
     await opened.close()
 
 
+async def a_moment(con: Connection) -> int:
+    """An instant that is over: on some builds the clock only counts milliseconds."""
+    at: int = await con.fetchval("SELECT clock_timestamp()")
+    while await con.fetchval("SELECT clock_timestamp()") <= at:
+        pass
+    return at
+
+
 async def factor(
     con: Connection, year: int, as_of: int, carrier: str = "electricity", kind: str = "co2"
 ) -> tuple[Decimal | None, bool]:
@@ -121,7 +129,7 @@ async def test_unverified_rows_ship_disabled_and_can_be_enabled(con: Connection)
     """National 2021 is unverified: a national policy knows 2022 first, until an operator enables 2021."""
     key = FactorKey("electricity", "CN", "grid_average", 2021)
     await con.execute("UPDATE core.factor_policy SET factor_region = 'CN'")
-    before = await con.fetchval("SELECT clock_timestamp()")
+    before = await a_moment(con)
     assert await factor(con, 2021, before) == (Decimal("0.5366"), True)
     await switch_factor(con, key, enabled=True, author="li")
     assert await factor(con, 2021, await con.fetchval("SELECT clock_timestamp()")) == (Decimal("0.5568"), False)
@@ -140,10 +148,10 @@ async def test_disabling_the_only_factor_makes_the_figure_unknown(con: Connectio
 
 async def test_an_added_factor_supersedes_from_its_recording_on(con: Connection) -> None:
     """The earlier version stays for questions as of earlier; the district's own row goes before the nation's."""
-    before = await con.fetchval("SELECT clock_timestamp()")
+    before = await a_moment(con)
     national, own = (FactorKey("steam", region, "purchased_heat_default", None) for region in ("CN", "CN-CQ"))
     await add_factor(con, national, Decimal("0.3"), scope=2, source="supplier", author="li")
-    between = await con.fetchval("SELECT clock_timestamp()")
+    between = await a_moment(con)
     await add_factor(con, own, Decimal("0.25"), scope=2, source="measured", author="li")
     now = await con.fetchval("SELECT clock_timestamp()")
     assert [await factor(con, 2026, moment, "steam") for moment in (before, between, now)] == [
@@ -157,7 +165,7 @@ async def test_an_added_factor_supersedes_from_its_recording_on(con: Connection)
 
 async def test_a_changed_policy_of_the_district_keeps_its_past(con: Connection) -> None:
     """Figures as of a moment before the change are computed by the policy of then."""
-    before = await con.fetchval("SELECT clock_timestamp()")
+    before = await a_moment(con)
     await con.execute("UPDATE core.district SET factor_policy = '2022'")
     after = await con.fetchval("SELECT clock_timestamp()")
     assert await factor(con, 2023, before) == (Decimal("0.5581"), False)
@@ -195,7 +203,7 @@ async def test_loading_the_facts_again_changes_nothing_and_leaves_operators_rows
 async def test_a_fact_that_a_release_changes_is_superseded(con: Connection) -> None:
     """What was computed with the shipped value of before is still known."""
     await con.execute("UPDATE core.emission_factor SET kgco2_per_unit = 9 WHERE carrier = 'coke'")
-    before = await con.fetchval("SELECT clock_timestamp()")
+    before = await a_moment(con)
     async with con.transaction():
         assert await load_facts(con) == 1
     assert await factor(con, 2026, before, "coke") == (Decimal(9), False)
