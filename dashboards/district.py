@@ -39,7 +39,21 @@ from dashboards.shared import (
     pue_table,
     warnings_table,
 )
-from dashboards.sources import DAY, DAY_AT, DAYS, HOUR, MONTH, OPEN, TODAY, ZONE, is_grain
+from dashboards.sources import (
+    BY_MONTH,
+    DAY,
+    DAY_AT,
+    DAYS,
+    HOUR,
+    MONTH,
+    MONTH_AT,
+    MONTH_HOURS,
+    MONTHS,
+    OPEN,
+    TODAY,
+    ZONE,
+    is_grain,
+)
 
 Q, H = 26 * HOUR, 3 * DAY + HOUR
 """A thousand registers: a day of quarters, three of hours; longer ranges are daily."""
@@ -62,21 +76,21 @@ WHERE rule = 'MeterSilent' AND {OPEN} AND {MINE}
 ORDER BY occurred_at
 """
 RANKING: Final = f"""
-WITH power AS (
+WITH power AS MATERIALIZED (
     SELECT enterprise, sum(amount) FILTER (WHERE day = {TODAY}) AS today, sum(amount) AS month
     FROM report.energy_enterprise_1d
     WHERE {MINE} AND carrier = 'electricity' AND day BETWEEN {MONTH} AND {TODAY} GROUP BY enterprise
-), coal AS (
+), coal AS MATERIALIZED (
     SELECT enterprise, CASE WHEN bool_and(state <> 'coefficient_missing') THEN sum(coal_tce) END AS tce
-    FROM report.coal_1d
-    WHERE {MINE} AND basis = 'calorific' AND day BETWEEN {MONTH} AND {TODAY} GROUP BY enterprise
-), carbon AS (
+    FROM report.coal_1mo
+    WHERE {MINE} AND basis = 'calorific' AND month = {MONTH} GROUP BY enterprise
+), carbon AS MATERIALIZED (
     SELECT enterprise, CASE WHEN bool_and(state <> 'factor_missing') THEN sum(emissions_kgco2) * 0.001 END AS tco2,
            CASE WHEN bool_or(state = 'factor_missing') THEN 'factor_missing'
                 WHEN bool_or(provisional) THEN 'provisional' ELSE 'known' END AS factor
-    FROM report.emissions_enterprise_1d
-    WHERE {MINE} AND day BETWEEN {MONTH} AND {TODAY} GROUP BY enterprise
-), alert AS (
+    FROM report.emissions_enterprise_1mo
+    WHERE {MINE} AND month = {MONTH} GROUP BY enterprise
+), alert AS MATERIALIZED (
     SELECT enterprise, count(*) AS open FROM report.alerts WHERE {OPEN} AND severity <> 'notice' GROUP BY enterprise
 )
 SELECT e.enterprise_zh AS "企业", p.today AS "今日用电", p.month AS "本月用电", c.tce AS "本月综合能耗",
@@ -98,7 +112,10 @@ WITH part AS (
     WHERE {is_grain("1h", Q, H)} AND {MINE} AND carrier = 'electricity' AND $__timeFilter(starts_at) GROUP BY 1, 2
     UNION ALL
     SELECT {DAY_AT}, enterprise, amount, 24 FROM report.energy_enterprise_1d
-    WHERE {is_grain("1d", Q, H)} AND {MINE} AND carrier = 'electricity' AND {DAYS} AND day < {TODAY}
+    WHERE {is_grain("1d", Q, H)} AND NOT {BY_MONTH} AND {MINE} AND carrier = 'electricity' AND {DAYS} AND day < {TODAY}
+    UNION ALL
+    SELECT {MONTH_AT}, enterprise, amount, {MONTH_HOURS} FROM report.energy_enterprise_1mo
+    WHERE {BY_MONTH} AND {MINE} AND carrier = 'electricity' AND {MONTHS}
 ), top AS (
     SELECT enterprise FROM part GROUP BY enterprise ORDER BY sum(amount) DESC NULLS LAST LIMIT 10
 )
@@ -116,16 +133,16 @@ SELECT (day + shift)::timestamp AT TIME ZONE '{ZONE}' AS time,
        sum(amount) FILTER (WHERE shift = 0) AS "本期",
        sum(amount) FILTER (WHERE shift = 30) AS "30 天前"
 FROM report.energy_enterprise_1d
-CROSS JOIN (VALUES (0), (30)) AS s (shift)
-WHERE {MINE} AND carrier = 'electricity' AND day BETWEEN {TODAY} - 30 - shift AND {TODAY} - 1 - shift
+CROSS JOIN LATERAL (SELECT CASE WHEN day >= {TODAY} - 30 THEN 0 ELSE 30 END AS shift) AS s
+WHERE {MINE} AND carrier = 'electricity' AND day BETWEEN {TODAY} - 60 AND {TODAY} - 1
 GROUP BY 1
 ORDER BY 1
 """
 CARBON: Final = f"""
 SELECT carrier_zh AS "品种",
        CASE WHEN bool_and(state <> 'factor_missing') THEN sum(emissions_kgco2) * 0.001 END AS "CO₂"
-FROM report.emissions_enterprise_1d
-WHERE {MINE} AND day BETWEEN {MONTH} AND {TODAY}
+FROM report.emissions_enterprise_1mo
+WHERE {MINE} AND month = {MONTH}
 GROUP BY carrier_zh
 ORDER BY 2 DESC NULLS LAST
 """

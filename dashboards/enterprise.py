@@ -48,24 +48,24 @@ WHERE {is_grain("1d", Q, H)} AND {MINE} AND carrier = 'electricity' AND {DAYS} A
 ORDER BY 1, 2
 """
 CARRIERS: Final = f"""
-WITH energy AS (
+WITH energy AS MATERIALIZED (
     SELECT carrier, carrier_zh, unit, sum(amount) AS amount,
            sum(estimated_amount) / nullif(sum(import_amount), 0) AS estimated
-    FROM report.energy_enterprise_1d
-    WHERE {MINE} AND day BETWEEN {MONTH} AND {TODAY} GROUP BY carrier, carrier_zh, unit
-), coal AS (
+    FROM report.energy_enterprise_1mo
+    WHERE {MINE} AND month = {MONTH} GROUP BY carrier, carrier_zh, unit
+), coal AS MATERIALIZED (
     SELECT carrier,
            CASE WHEN bool_and(state <> 'coefficient_missing') THEN sum(coal_tce) FILTER (WHERE basis = 'calorific') END
                AS calorific,
            CASE WHEN bool_and(state <> 'coefficient_missing') THEN sum(coal_tce) FILTER (WHERE basis = 'primary') END
                AS prim
-    FROM report.coal_1d WHERE {MINE} AND day BETWEEN {MONTH} AND {TODAY} GROUP BY carrier
-), carbon AS (
+    FROM report.coal_1mo WHERE {MINE} AND month = {MONTH} GROUP BY carrier
+), carbon AS MATERIALIZED (
     SELECT carrier, CASE WHEN bool_and(state <> 'factor_missing') THEN sum(emissions_kgco2) * 0.001 END AS tco2,
            CASE WHEN bool_or(state = 'factor_missing') THEN 'factor_missing'
                 WHEN bool_or(provisional) THEN 'provisional' ELSE 'known' END AS factor,
            max(kgco2_per_unit) AS kgco2_per_unit, max(data_year) AS data_year, max(source) AS source
-    FROM report.emissions_enterprise_1d WHERE {MINE} AND day BETWEEN {MONTH} AND {TODAY} GROUP BY carrier
+    FROM report.emissions_enterprise_1mo WHERE {MINE} AND month = {MONTH} GROUP BY carrier
 )
 SELECT e.carrier_zh AS "品种", e.amount AS "本月用量", e.unit AS "单位", e.estimated AS "估算占比",
        c.calorific AS "当量值", c.prim AS "等价值", o.tco2 AS "CO₂", o.factor AS "因子",
@@ -90,11 +90,11 @@ GROUP BY 1, 2
 ORDER BY 1, 2
 """
 METERS: Final = f"""
-WITH total AS (
+WITH total AS MATERIALIZED (
     SELECT enterprise, meter, register, sum(amount) AS amount, sum(estimated_amount) AS estimated,
            sum(covered_s) AS covered_s
     FROM report.energy_1d WHERE {MINE} AND {DAYS} GROUP BY enterprise, meter, register
-), newest AS (
+), newest AS MATERIALIZED (
     SELECT enterprise, meter, register, max(ends_at) AS at FROM report.energy_15m
     WHERE {MINE} AND starts_at > now() - interval '2 days' GROUP BY enterprise, meter, register
 )

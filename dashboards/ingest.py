@@ -28,32 +28,38 @@ WIDTH: Final = (
     f" WHEN {RANGE} <= {32 * DAY} THEN 3600 ELSE {DAY} END"
 )
 """Seconds of a bucket, a constant once the range stands in it."""
-BUCKET: Final = f"to_timestamp(floor(extract(epoch FROM minute) / ({WIDTH})) * ({WIDTH}))"
+BUCKET: Final = f"to_timestamp(floor(extract(epoch FROM at) / ({WIDTH})) * ({WIDTH}))"
+COUNTS: Final = f"""(
+    SELECT minute AS at, slot, messages, accepted, duplicates, rejected, held, batches FROM report.ingest_minute
+    WHERE {RANGE} <= {3 * DAY} AND $__timeFilter(minute)
+    UNION ALL
+    SELECT hour, slot, messages, accepted, duplicates, rejected, held, batches FROM report.ingest_hour
+    WHERE {RANGE} > {3 * DAY} AND $__timeFilter(hour)
+) AS c"""
+"""Minutes, or hours where a bucket is an hour or more."""
 RATES: Final = f"""
 SELECT {BUCKET} AS time, sum(messages) / ({WIDTH})::numeric AS "报文", sum(accepted) / ({WIDTH})::numeric AS "入库读数"
-FROM report.ingest_minute
-WHERE $__timeFilter(minute) AND minute < date_trunc('minute', now())
+FROM {COUNTS}
+WHERE at < date_trunc('minute', now())
 GROUP BY 1
 ORDER BY 1
 """
 REFUSED: Final = f"""
 SELECT {BUCKET} AS time, sum(rejected) AS "拒收", sum(duplicates) AS "重复", sum(held) AS "待定"
-FROM report.ingest_minute
-WHERE $__timeFilter(minute)
+FROM {COUNTS}
 GROUP BY 1
 ORDER BY 1
 """
 SLOTS: Final = f"""
 SELECT {BUCKET} AS time, '通道 ' || slot AS metric, sum(messages) / ({WIDTH})::numeric AS rate
-FROM report.ingest_minute
-WHERE $__timeFilter(minute) AND minute < date_trunc('minute', now())
+FROM {COUNTS}
+WHERE at < date_trunc('minute', now())
 GROUP BY 1, 2
 ORDER BY 1, 2
 """
 BATCH: Final = f"""
 SELECT {BUCKET} AS time, sum(messages) / nullif(sum(batches), 0)::numeric AS "每批报文"
-FROM report.ingest_minute
-WHERE $__timeFilter(minute)
+FROM {COUNTS}
 GROUP BY 1
 ORDER BY 1
 """

@@ -27,13 +27,13 @@ from dashboards.panels import series, stat, states, table
 from dashboards.shared import warnings_table
 from dashboards.sources import DAY, HOUR, MONTH, OPEN, RANGE, ZONE
 
-SITES: Final = "SELECT max(site_zh) AS __text, site AS __value FROM report.pue_current GROUP BY site ORDER BY 1"
+SITES: Final = "SELECT site_zh AS __text, site AS __value FROM report.pue_sites ORDER BY 1"
 SITE: Final = "site_zh || ' (' || site || ')'"
 """Codes are unique, names need not be."""
 MINE: Final = "site IN ($site)"
 SHORT: Final = f"{RANGE} <= {2 * DAY + HOUR}"
-MIDDLE: Final = f"({RANGE} > {2 * DAY + HOUR} AND {RANGE} <= {32 * DAY})"
-LONG: Final = f"{RANGE} > {32 * DAY}"
+MIDDLE: Final = f"({RANGE} > {2 * DAY + HOUR} AND {RANGE} <= {93 * DAY})"
+LONG: Final = f"{RANGE} > {93 * DAY}"
 
 
 def _starting(days: int) -> str:
@@ -59,62 +59,69 @@ ORDER BY p.site_zh, array_position(ARRAY['1h', '24h', '30d', '1mo', '12mo'], p.s
 """
 CURVE: Final = f"""
 SELECT ends_at AS time, {SITE} AS metric, pue_ratio AS pue FROM report.pue_1h
-WHERE {SHORT} AND {MINE} AND {_starting(1)}
+WHERE {SHORT} AND on_the_hour AND {MINE} AND {_starting(1)}
 UNION ALL
-SELECT ends_at, {SITE}, pue_ratio FROM report.pue_24h WHERE {MIDDLE} AND {MINE} AND {_starting(1)}
+SELECT ends_at, {SITE}, pue_ratio FROM report.pue_1d WHERE {MIDDLE} AND {MINE} AND {_starting(1)}
 UNION ALL
-SELECT ends_at, {SITE}, pue_ratio FROM report.pue_30d WHERE {LONG} AND {MINE} AND {_starting(30)}
+SELECT ends_at, {SITE}, pue_ratio FROM report.pue_1mo WHERE {LONG} AND {MINE} AND {_starting(31)}
 ORDER BY 1, 2
 """
 NUMBER: Final = """CASE WHEN state = 'high' AND EXISTS (
-        SELECT FROM report.alerts a WHERE a.rule = 'PueHigh' AND a.site = p.site AND p.ends_at >= a.occurred_at
-            AND p.ends_at <= coalesce(a.ended_at, now())) THEN 4
+        SELECT FROM warned a WHERE a.site = p.site AND p.ends_at >= a.occurred_at AND p.ends_at <= a.ended_at) THEN 4
     WHEN state = 'high' THEN 1 WHEN state = 'ok' THEN 0 WHEN state = 'implausible' THEN 2 ELSE 3 END"""
 LEVEL: Final = f"""
+WITH warned AS MATERIALIZED (
+    SELECT site, occurred_at, coalesce(ended_at, now()) AS ended_at FROM report.alerts
+    WHERE rule = 'PueHigh' AND {MINE}
+)
 SELECT ends_at AS time, {SITE} AS metric, {NUMBER} AS state FROM report.pue_1h p
-WHERE {SHORT} AND {MINE} AND {_starting(1)}
+WHERE {SHORT} AND on_the_hour AND {MINE} AND {_starting(1)}
 UNION ALL
-SELECT ends_at, {SITE}, {NUMBER} FROM report.pue_24h p WHERE {MIDDLE} AND {MINE} AND {_starting(1)}
+SELECT ends_at, {SITE}, {NUMBER} FROM report.pue_1d p WHERE {MIDDLE} AND {MINE} AND {_starting(1)}
 UNION ALL
-SELECT ends_at, {SITE}, {NUMBER} FROM report.pue_30d p WHERE {LONG} AND {MINE} AND {_starting(30)}
+SELECT ends_at, {SITE}, {NUMBER} FROM report.pue_1mo p WHERE {LONG} AND {MINE} AND {_starting(31)}
 ORDER BY 1, 2
 """
+HOURS: Final = "(extract(epoch FROM ends_at - starts_at) / 3600)"
 LOAD: Final = f"""
 SELECT ends_at AS time, sum(it_kwh) AS "IT",
        CASE WHEN bool_and(total_kwh IS NOT NULL AND it_kwh IS NOT NULL) THEN sum(total_kwh - it_kwh) END AS "制冷与其他"
-FROM report.pue_1h WHERE {SHORT} AND {MINE} AND {_starting(1)}
+FROM report.pue_1h WHERE {SHORT} AND on_the_hour AND {MINE} AND {_starting(1)}
 GROUP BY ends_at
 UNION ALL
-SELECT ends_at, sum(it_kwh) / 24,
-       CASE WHEN bool_and(total_kwh IS NOT NULL AND it_kwh IS NOT NULL) THEN sum(total_kwh - it_kwh) / 24 END
-FROM report.pue_24h WHERE {MIDDLE} AND {MINE} AND {_starting(1)}
-GROUP BY ends_at
+SELECT ends_at, sum(it_kwh) / {HOURS},
+       CASE WHEN bool_and(total_kwh IS NOT NULL AND it_kwh IS NOT NULL) THEN sum(total_kwh - it_kwh) / {HOURS} END
+FROM report.pue_1d WHERE {MIDDLE} AND {MINE} AND {_starting(1)}
+GROUP BY starts_at, ends_at
 UNION ALL
-SELECT ends_at, sum(it_kwh) / 720,
-       CASE WHEN bool_and(total_kwh IS NOT NULL AND it_kwh IS NOT NULL) THEN sum(total_kwh - it_kwh) / 720 END
-FROM report.pue_30d WHERE {LONG} AND {MINE} AND {_starting(30)}
-GROUP BY ends_at
+SELECT ends_at, sum(it_kwh) / {HOURS},
+       CASE WHEN bool_and(total_kwh IS NOT NULL AND it_kwh IS NOT NULL) THEN sum(total_kwh - it_kwh) / {HOURS} END
+FROM report.pue_1mo WHERE {LONG} AND {MINE} AND {_starting(31)}
+GROUP BY starts_at, ends_at
 ORDER BY 1
 """
+YEAR_AGO: Final = f"({MONTH} - interval '11 months')::date"
 MONTHS: Final = f"""
+WITH reported AS MATERIALIZED (
+    SELECT site, day, pue_ratio FROM report.pue_reported_1mo WHERE {MINE} AND day >= {YEAR_AGO}
+), carbon AS MATERIALIZED (
+    SELECT site, month, CASE WHEN bool_and(state <> 'factor_missing') THEN sum(emissions_kgco2) END AS kgco2
+    FROM report.emissions_1mo WHERE {MINE} AND month >= {YEAR_AGO} GROUP BY site, month
+)
 SELECT to_char(p.day, 'YYYY-MM') AS "月份", p.site_zh AS "数据中心", p.pue_ratio AS "iPUE", p.state AS "状态",
        p.why AS "缺什么", p.total_kwh AS "总电量", p.it_kwh AS "IT 电量", o.kgco2 / nullif(p.it_kwh, 0) * 1000 AS "CUE",
        r.pue_ratio AS "自报"
 FROM report.pue_1mo p
-LEFT JOIN report.pue_reported_1mo r ON r.site = p.site AND r.day = p.day
-    AND r.day >= ({MONTH} - interval '11 months')::date
-LEFT JOIN LATERAL (
-    SELECT CASE WHEN bool_and(e.state <> 'factor_missing') THEN sum(e.emissions_kgco2) END AS kgco2
-    FROM report.emissions_1mo e WHERE e.site = p.site AND e.month = p.day
-) AS o ON true
-WHERE p.{MINE} AND p.day >= ({MONTH} - interval '11 months')::date
+LEFT JOIN reported r ON r.site = p.site AND r.day = p.day
+LEFT JOIN carbon o ON o.site = p.site AND o.month = p.day
+WHERE p.{MINE} AND p.day >= {YEAR_AGO}
 ORDER BY p.day DESC, 2
 """
-HIGH_HOURS: Final = f"""
+HIGH_DAYS: Final = f"""
 SELECT count(*) FILTER (WHERE state = 'high') AS "高于限值",
        count(*) FILTER (WHERE state = 'unknown') AS "未知"
-FROM report.pue_1h
-WHERE {MINE} AND day >= {MONTH} AND extract(minute FROM ends_at) = 0
+FROM report.pue_1d
+WHERE {MINE} AND day >= {MONTH}
 HAVING count(*) > 0
 """
 OPEN_PUE: Final = f"""
@@ -176,8 +183,8 @@ def _open() -> Json:
 def _curve() -> Json:
     return series(
         "PUE 曲线",
-        "范围 2 天内用 1 小时窗口，32 天内用 24 小时窗口，更长用 30 天窗口；未知处断开。虚线：1.3、1.4、1.5。"
-        "Windows of 1 h, 24 h or 30 d by range; broken where unknown.",
+        "范围 2 天内用 1 小时窗口，93 天内用 1 天窗口，更长用自然月；未知处断开。虚线：1.3、1.4、1.5。"
+        "Windows of an hour, a day or a month by range; broken where unknown.",
         CURVE,
         decimals=2,
         soft_min=1,
@@ -227,7 +234,7 @@ def _months() -> Json:
 
 def _high() -> Json:
     colours = [of("高于限值", thresholds=steps(GREEN, (1, ORANGE))), of("未知", thresholds=steps(GREEN, (1, GREY)))]
-    panel = stat("本月高于限值与未知的时长", "本月各整点小时窗口。Hours this month above the limit, and unknown ones.",
-                 HIGH_HOURS, unit="suffix: 小时", decimals=0, overrides=colours)  # fmt: skip
+    panel = stat("本月高于限值与未知的天数", "本月，各数据中心相加。Days this month above the limit, and unknown ones.",
+                 HIGH_DAYS, unit="suffix: 天", decimals=0, overrides=colours)  # fmt: skip
     panel["options"]["textMode"] = "value_and_name"
     return panel

@@ -26,7 +26,7 @@ from dashboards.fields import (
 )
 from dashboards.panels import history, series, stat, table
 from dashboards.shared import MINE, coverage_today, open_count, warnings_table
-from dashboards.sources import DAY_AT, DAYS, OPEN, TODAY
+from dashboards.sources import BY_MONTH, DAY_AT, DAYS, MONTH, MONTH_AT, MONTHS, OPEN, TODAY
 
 QUALITY_RULES: Final = (
     "rule IN ('MeterSilent', 'CompletenessLow', 'ReadingHeld', 'ReadingOverruled', 'RegisterBreak', 'ActInconsistent',"
@@ -37,7 +37,13 @@ COVERAGE: Final = f"""
 SELECT {DAY_AT} AS time, enterprise_zh || ' ' || site_zh || ' (' || site || ')' AS metric,
        least(1, sum(covered_s) / nullif(sum(expected_s), 0)) AS covered
 FROM report.energy_site_1d
-WHERE {MINE} AND {DAYS} AND day < {TODAY}
+WHERE NOT {BY_MONTH} AND {MINE} AND {DAYS} AND day < {TODAY}
+GROUP BY 1, 2
+UNION ALL
+SELECT {MONTH_AT}, enterprise_zh || ' ' || site_zh || ' (' || site || ')',
+       least(1, sum(covered_s) / nullif(sum(expected_s), 0))
+FROM report.energy_site_1mo
+WHERE {BY_MONTH} AND {MINE} AND {MONTHS} AND month < {MONTH}
 GROUP BY 1, 2
 ORDER BY 1, 2
 """
@@ -45,25 +51,33 @@ RESOLUTION: Final = f"""
 SELECT {DAY_AT} AS time, sum(covered_s) / nullif(sum(expected_s), 0) AS "有账",
        sum(covered_s - estimated_s) / nullif(sum(expected_s), 0) AS "实测"
 FROM report.energy_enterprise_1d
-WHERE {MINE} AND {DAYS} AND day < {TODAY}
+WHERE NOT {BY_MONTH} AND {MINE} AND {DAYS} AND day < {TODAY}
+GROUP BY 1
+UNION ALL
+SELECT {MONTH_AT}, sum(covered_s) / nullif(sum(expected_s), 0),
+       sum(covered_s - estimated_s) / nullif(sum(expected_s), 0)
+FROM report.energy_enterprise_1mo
+WHERE {BY_MONTH} AND {MINE} AND {MONTHS} AND month < {MONTH}
 GROUP BY 1
 ORDER BY 1
 """
 WORST: Final = f"""
-WITH booked AS (
-    SELECT enterprise, meter, register, sum(covered_s) AS covered_s, sum(estimated_s) AS estimated_s,
-           sum(estimated_amount) / nullif(sum(amount), 0) AS estimated, max(day) AS last_day
+SELECT max(enterprise_zh) AS "企业", max(site_zh) AS "场所", max(meter_zh) AS "表计", register AS "示数",
+       max(level)::text AS "级",
+       coalesce(sum(covered_s), 0) / 604800.0 AS "有账占比",
+       coalesce(sum(covered_s - estimated_s), 0) / 604800.0 AS "实测占比",
+       sum(estimated_amount) / nullif(sum(amount), 0) AS "估算电量占比", to_char(max(day), 'MM-DD') AS "最后有账日",
+       enterprise AS enterprise_code
+FROM (
+    SELECT enterprise, meter, register, enterprise_zh, site_zh, meter_zh, level, NULL::int AS covered_s,
+           NULL::int AS estimated_s, NULL::numeric AS amount, NULL::numeric AS estimated_amount, NULL::date AS day
+    FROM report.registers WHERE {MINE} AND valid_until > {TODAY}
+    UNION ALL
+    SELECT enterprise, meter, register, NULL, NULL, NULL, NULL, covered_s, estimated_s, amount, estimated_amount, day
     FROM report.energy_1d WHERE {MINE} AND day BETWEEN {TODAY} - 7 AND {TODAY} - 1
-    GROUP BY enterprise, meter, register
-)
-SELECT r.enterprise_zh AS "企业", r.site_zh AS "场所", r.meter_zh AS "表计", r.register AS "示数",
-       r.level::text AS "级",
-       coalesce(b.covered_s, 0) / 604800.0 AS "有账占比",
-       coalesce(b.covered_s - b.estimated_s, 0) / 604800.0 AS "实测占比",
-       b.estimated AS "估算电量占比", to_char(b.last_day, 'MM-DD') AS "最后有账日", r.enterprise AS enterprise_code
-FROM report.registers r
-LEFT JOIN booked b USING (enterprise, meter, register)
-WHERE r.{MINE} AND r.valid_until > {TODAY}
+) AS r
+GROUP BY enterprise, meter, register
+HAVING count(enterprise_zh) > 0
 ORDER BY 6, 7, 1, 2, 3
 LIMIT 200
 """
@@ -136,7 +150,8 @@ def _figures() -> list[tuple[Json, int, int]]:
 def _history() -> Json:
     return history(
         "每日有账占比 Days booked",
-        "每格一天，按场所；没有格子的日子什么也没记上。One cell per day and site; no cell, nothing booked.",
+        "每格一天（长于 93 天的范围一月），按场所；没有格子即什么也没记上。"
+        "One cell per day, or month beyond 93 days, and site; no cell, nothing booked.",
         COVERAGE,
         unit=SHARE,
         decimals=0,

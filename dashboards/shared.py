@@ -15,8 +15,8 @@ MINE_OR_DISTRICT: Final = "(enterprise IN ($enterprise) OR enterprise IS NULL)"
 
 COAL: Final = f"""
 SELECT CASE WHEN bool_and(state <> 'coefficient_missing') THEN sum(coal_tce) END AS "综合能耗"
-FROM report.coal_1d
-WHERE {MINE} AND basis = 'calorific' AND day BETWEEN {MONTH} AND {TODAY}
+FROM report.coal_1mo
+WHERE {MINE} AND basis = 'calorific' AND month = {MONTH}
 HAVING count(*) > 0
 """
 
@@ -32,11 +32,12 @@ HAVING count(*) > 0
 
 
 def co2_sum(name: str, since: str) -> str:
-    """CO2 in tonnes from a day on until today; null where a factor is missing, no row where there is nothing."""
+    """CO2 in tonnes of today or this month; null where a factor is missing, no row where there is nothing."""
+    rows = {TODAY: f"report.emissions_enterprise_1d WHERE day = {TODAY}",
+            MONTH: f"report.emissions_enterprise_1mo WHERE month = {MONTH}"}[since]  # fmt: skip
     return f"""
 SELECT CASE WHEN bool_and(state <> 'factor_missing') THEN sum(emissions_kgco2) * 0.001 END AS "{name}"
-FROM report.emissions_enterprise_1d
-WHERE {MINE} AND day BETWEEN {since} AND {TODAY}
+FROM {rows} AND {MINE}
 HAVING count(*) > 0
 """
 
@@ -69,12 +70,12 @@ SELECT b.name_zh AS "预算", coalesce(b.enterprise_zh, '全区') AS "范围", b
        coalesce(round(b.forecast_p10, 1) || ' – ' || round(b.forecast_p90, 1), '—') AS "预测区间",
        b.ends_on - {TODAY} AS "剩余天数", coalesce(b.runs_out_on::text, '—') AS "用完日期",
        b.level_zh || ' · ' || b.scheme_zh AS "等级", b.enterprise AS enterprise_code
-FROM report.budget_status b
-LEFT JOIN LATERAL (
-    SELECT count(*) AS open FROM report.alerts a
-    WHERE a.rule LIKE 'Budget%' AND a.{OPEN} AND split_part(a.subject, '/', 1) = b.budget
-) AS a ON true
-WHERE b.is_current AND (b.enterprise IN ($enterprise) OR b.enterprise IS NULL)
+FROM report.budget_running b
+LEFT JOIN (
+    SELECT split_part(subject, '/', 1) AS budget, count(*) AS open FROM report.alerts
+    WHERE rule LIKE 'Budget%' AND {OPEN} GROUP BY 1
+) AS a ON a.budget = b.budget
+WHERE (b.enterprise IN ($enterprise) OR b.enterprise IS NULL)
 ORDER BY array_position(ARRAY['exceeded', 'forecast_over', 'ahead', 'unknown', 'within'], b.state),
          b.used_ratio DESC NULLS LAST
 """

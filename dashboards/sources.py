@@ -25,6 +25,20 @@ RANGE: Final = "$__unixEpochTo() - $__unixEpochFrom()"
 HOUR: Final = 3600
 DAY: Final = 86400
 
+BY_MONTH: Final = f"({RANGE} > {93 * DAY})"
+"""The whole district over so long a range is shown by month: a year of its days is more than a screen has points."""
+MONTHS: Final = (
+    f"month >= ($__timeFrom()::timestamptz AT TIME ZONE '{ZONE}')::date"
+    f" AND month <= ($__timeTo()::timestamptz AT TIME ZONE '{ZONE}')::date"
+)
+"""The months that begin in the range; the last one may be incomplete."""
+MONTH_AT: Final = f"month::timestamp AT TIME ZONE '{ZONE}'"
+MONTH_HOURS: Final = (
+    f"extract(epoch FROM least(now(), (month + interval '1 month') AT TIME ZONE '{ZONE}')"
+    f" - month::timestamp AT TIME ZONE '{ZONE}') / 3600"
+)
+"""Hours of a month, of the running one until now."""
+
 OPEN: Final = "state IN ('firing', 'acknowledged')"
 
 

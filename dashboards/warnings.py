@@ -25,27 +25,31 @@ from dashboards.panels import bars, series, stat, table
 from dashboards.shared import MINE_OR_DISTRICT, budget_table, open_count, warnings_table
 from dashboards.sources import OPEN, ZONE
 
-BUDGETS: Final = """
-SELECT max(name_zh) AS __text, budget AS __value FROM report.budget_status
-WHERE is_current AND (enterprise IN ($enterprise) OR enterprise IS NULL) GROUP BY budget ORDER BY 1
+BUDGETS: Final = f"""
+SELECT name_zh AS __text, budget AS __value FROM report.budget_versions
+WHERE recorded_until = 'infinity' AND year = extract(year FROM now() AT TIME ZONE '{ZONE}')
+  AND (enterprise IN ($enterprise) OR enterprise IS NULL)
+ORDER BY 1
 """
 CURVE: Final = f"""
-SELECT m.month::timestamp AT TIME ZONE '{ZONE}' AS time, m.planned_so_far / nullif(y.allowance, 0) AS "计划累计",
-       m.actual_so_far / nullif(y.allowance, 0) AS "实际累计"
-FROM report.budget_months m
-CROSS JOIN LATERAL (SELECT sum(a.allowance) AS allowance FROM report.budget_months a
-                    WHERE a.budget = m.budget AND a.starts_on = m.starts_on) AS y
-WHERE m.budget IN ($budget) AND m.starts_on <= (now() AT TIME ZONE '{ZONE}')::date
+WITH months AS MATERIALIZED (
+    SELECT budget, starts_on, month, planned_so_far, actual_so_far,
+           sum(allowance) OVER (PARTITION BY budget, starts_on) AS allowance
+    FROM report.budget_months WHERE budget IN ($budget)
+)
+SELECT m.month::timestamp AT TIME ZONE '{ZONE}' AS time, m.planned_so_far / nullif(m.allowance, 0) AS "计划累计",
+       m.actual_so_far / nullif(m.allowance, 0) AS "实际累计"
+FROM months m
+WHERE m.starts_on <= (now() AT TIME ZONE '{ZONE}')::date
   AND m.month >= date_trunc('year', now() AT TIME ZONE '{ZONE}')::date
-  AND m.budget = (SELECT min(b.budget) FROM report.budget_months b WHERE b.budget IN ($budget))
+  AND m.budget = (SELECT min(b.budget) FROM months b)
 ORDER BY 1
 """
 PLANTS: Final = """
 SELECT s.budget AS "预算", s.site_zh AS "场所", s.state AS "状态", s.registers AS "示数", s.coverage_ratio AS "覆盖率",
        s.metered AS "计量", s.manual AS "填报", s.manual_beside AS "另行填报", s.missing_months AS "缺月",
        s.unit AS "单位"
-FROM report.budget_sites s
-JOIN report.budget_status b ON b.budget_id = s.budget_id AND b.starts_on = s.starts_on AND b.is_current
+FROM report.budget_running_sites s
 WHERE s.budget IN ($budget) AND s.state <> 'not_expected'
 ORDER BY s.budget, s.state, s.site_zh
 """
@@ -75,8 +79,8 @@ GROUP BY 1
 ORDER BY 2 DESC, 1
 """
 UNKNOWN_BUDGETS: Final = f"""
-SELECT count(*) AS "未知" FROM report.budget_status
-WHERE is_current AND state = 'unknown' AND {MINE_OR_DISTRICT}
+SELECT count(*) AS "未知" FROM report.budget_running
+WHERE state = 'unknown' AND {MINE_OR_DISTRICT}
 """
 MAINTENANCE: Final = """
 SELECT site_zh AS "场所", state AS "状态", starts_at AS "开始", ends_at AS "结束", reason AS "原因", author AS "登记人"

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dashboards.build import BOARDS
 from tests import grafana_sql, servers
 from tests.board_world import fill
-from tests.contract.test_dashboard_queries import ask, connected, variables
+from tests.contract.test_dashboard_queries import ask, connected
+from tests.grafana_boards import variables
 
 if TYPE_CHECKING:
     from dashboards.fields import Json

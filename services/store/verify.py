@@ -30,7 +30,7 @@ class Finding(NamedTuple):
 
 
 async def verify(con: Connection, register_ids: list[int] | None = None) -> AsyncIterator[Finding]:
-    """Differences of these registers, all by default, in one snapshot; all registers: the scopes' days as well."""
+    """Differences of these registers, all by default, in one snapshot; of all: the months and the scopes' days too."""
     async with con.transaction(isolation="repeatable_read", readonly=True):
         names = {row["register_id"]: row["name"] for row in await con.fetch(SQL["registers_by_name"])}
         for register_id in register_ids or list(names):
@@ -41,6 +41,9 @@ async def verify(con: Connection, register_ids: list[int] | None = None) -> Asyn
                 place = (
                     f"scope {row['enterprise_id']}/{row['site_id']}/{row['carrier']}/{row['direction']} {row['day']}"
                 )
+                yield Finding(place, (row["stored"], row["stored_s"]), (row["rebuilt"], row["rebuilt_s"]))
+            for row in await con.fetch(SQL["wrong_months"]):
+                place = f"{names.get(row['register_id'], row['register_id'])} month {row['month']}"
                 yield Finding(place, (row["stored"], row["stored_s"]), (row["rebuilt"], row["rebuilt_s"]))
 
 

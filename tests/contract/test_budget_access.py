@@ -12,7 +12,10 @@ from tests.access_world import FOREIGN, JAN_1, World, open_world
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-VIEWS = ("budget_status", "budget_months", "budget_sites", "budget_versions", "manual_figures")
+VIEWS = (
+    "budget_status", "budget_running", "budget_months", "budget_sites", "budget_running_sites", "budget_versions",
+    "manual_figures",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ import pytest
 from dashboards.build import BOARDS
 from tests import grafana_sql
 from tests.board_world import PUE, QUARTER, Logins, drop_logins, fill
-from tests.grafana_sql import ALL, Frame, Range, Variable
+from tests.grafana_boards import ODD, queries, variables
+from tests.grafana_sql import Frame, Range, Variable
 from tests.servers import run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-ODD = 'o\'brien "quoted"'
 NOW = datetime.now(UTC)
 RANGES = {
     "15m": Range(NOW - timedelta(minutes=15), NOW),
@@ -74,34 +74,6 @@ async def ask(con: asyncpg.Connection[Any], sql: str, form: str) -> Frame:
     statement = await con.prepare(sql)
     columns = [(each.name, each.type.name) for each in statement.get_attributes()]
     return grafana_sql.frame(columns, [tuple(row) for row in await statement.fetch()], form)
-
-
-async def variables(
-    con: asyncpg.Connection[Any], board: dict[str, Any], choice: str, span: Range
-) -> dict[str, Variable]:
-    """Values of the board's variables: all, one, two, or a name with quotes that nothing has."""
-    found: dict[str, Variable] = {}
-    for each in board["templating"]["list"]:
-        if each["type"] == "custom":
-            found[each["name"]] = Variable(each["current"]["value"], is_list=False)
-            continue
-        sql = grafana_sql.expand(grafana_sql.interpolate(each["query"], found, span), span, timescaledb=False)
-        statement = await con.prepare(sql)
-        columns = [(at.name, at.type.name) for at in statement.get_attributes()]
-        values = [value for _, value in grafana_sql.options(columns, [tuple(r) for r in await statement.fetch()])]
-        assert values or choice == "odd", f"{each['name']} offers nothing"
-        chosen = {"all": ALL, "one": values[:1], "two": values[:2], "odd": [ODD]}[choice]
-        found[each["name"]] = Variable(chosen, is_list=True, options=values)
-    return found
-
-
-def queries(board: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(title, SQL, format) of panels and annotations."""
-    for panel in board["panels"]:
-        for target in panel["targets"]:
-            yield panel["title"], target["rawSql"], target["format"]
-    for each in board["annotations"]["list"]:
-        yield each["name"], each["target"]["rawSql"], each["target"]["format"]
 
 
 BOARD = pytest.mark.parametrize("name", BOARDS)

@@ -40,24 +40,44 @@ SELECT e.day, r.enterprise, r.enterprise_zh, r.enterprise_en, r.site, r.site_zh,
 FROM core.caller_register r
 JOIN core.energy_day e ON e.register_id = r.register_id AND e.day >= r.valid_from AND e.day < r.valid_until;
 
--- The codes stand in GROUP BY so that a filter on them reaches the days.
+-- Energy of a place by month: whole months, and the days of those months of which it stood there for a part.
+CREATE VIEW core.place_month AS
+SELECT p.*, e.month, e.amount, e.estimated_amount, e.covered_s, e.estimated_s
+FROM core.place p
+JOIN core.energy_month e ON e.register_id = p.register_id AND e.month >= p.valid_from
+    AND core.month_end(e.month) <= p.valid_until
+    AND (e.amount <> 0 OR e.estimated_amount <> 0 OR e.covered_s <> 0 OR e.estimated_s <> 0)
+UNION ALL
+SELECT p.*, core.month_of(e.day), e.amount, e.estimated_amount, e.covered_s, e.estimated_s
+FROM core.place p
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN p.valid_from = core.month_of(p.valid_from) THEN p.valid_from
+                ELSE core.month_end(core.month_of(p.valid_from)) END
+) AS w (whole_from)
+CROSS JOIN LATERAL (
+    VALUES (p.valid_from, least(w.whole_from, p.valid_until)),
+           (greatest(w.whole_from, core.month_of(p.valid_until)), p.valid_until)
+) AS part (from_day, until_day)
+JOIN core.energy_day e ON e.register_id = p.register_id AND e.day >= part.from_day AND e.day < part.until_day
+WHERE part.from_day < part.until_day;
+
+-- The codes stand in GROUP BY so that a filter on them reaches the months.
 CREATE VIEW core.caller_register_month AS
 SELECT e.*, core.seconds(greatest(e.month, e.valid_from),
                          least(core.month_end(e.month), e.valid_until), e.zone) AS expected_s
 FROM (
     SELECT p.register_id, p.enterprise_id, p.site_id, p.meter_id, p.level, p.carrier, p.direction, p.exempt, p.zone,
            p.valid_from, p.valid_until, c.district_code, c.enterprise, s.code AS site, m.code AS meter,
-           r.code AS register, core.month_of(e.day) AS month,
-           sum(e.amount)::bigint AS amount, sum(e.estimated_amount)::bigint AS estimated_amount,
-           sum(e.covered_s)::bigint AS covered_s, sum(e.estimated_s)::bigint AS estimated_s
+           r.code AS register, p.month,
+           sum(p.amount)::bigint AS amount, sum(p.estimated_amount)::bigint AS estimated_amount,
+           sum(p.covered_s)::bigint AS covered_s, sum(p.estimated_s)::bigint AS estimated_s
     FROM core.caller_enterprise c
-    JOIN core.place p USING (enterprise_id)
+    JOIN core.place_month p USING (enterprise_id)
     JOIN core.site s ON s.site_id = p.site_id
     JOIN core.meter m ON m.meter_id = p.meter_id
     JOIN core.register r ON r.register_id = p.register_id
-    JOIN core.energy_day e ON e.register_id = p.register_id AND e.day >= p.valid_from AND e.day < p.valid_until
     GROUP BY p.register_id, p.enterprise_id, p.site_id, p.meter_id, p.level, p.carrier, p.direction, p.exempt, p.zone,
-             p.valid_from, p.valid_until, c.district_code, c.enterprise, s.code, m.code, r.code, core.month_of(e.day)
+             p.valid_from, p.valid_until, c.district_code, c.enterprise, s.code, m.code, r.code, p.month
 ) AS e;
 
 CREATE VIEW report.energy_1mo WITH (security_barrier) AS

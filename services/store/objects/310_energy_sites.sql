@@ -59,11 +59,19 @@ SELECT enterprise_id, enterprise, district_code, site_id, site, zone, carrier, m
        coalesce(sum(exempt_amount) FILTER (WHERE direction = 'import'), 0)::bigint AS exempt_import,
        coalesce(sum(exempt_amount) FILTER (WHERE direction = 'sold'), 0)::bigint AS exempt_sold,
        bool_or(exempt_amount IS NOT NULL) AS has_exempt
-FROM (SELECT *, core.month_of(day) AS month FROM core.caller_scope_day) AS d
+FROM (
+    SELECT c.enterprise_id, c.enterprise, c.district_code, p.site_id, s.code AS site, p.zone, p.carrier, p.direction,
+           p.month, p.amount, p.estimated_amount, p.covered_s, p.estimated_s,
+           CASE WHEN p.exempt THEN p.amount END AS exempt_amount
+    FROM core.place_month p
+    JOIN core.caller_enterprise c ON c.enterprise_id = p.enterprise_id
+    JOIN core.site s ON s.site_id = p.site_id
+    WHERE p.level = 1
+) AS d
 GROUP BY enterprise_id, enterprise, district_code, site_id, site, zone, carrier, month;
 
 CREATE VIEW core.caller_site_15m AS
-SELECT p.enterprise_id, c.enterprise, c.district_code, p.site_id, s.code AS site, p.zone, p.carrier, e.starts_at,
+SELECT p.enterprise_id, p.enterprise, p.district_code, p.site_id, p.site, p.zone, p.carrier, e.starts_at,
        CASE WHEN count(*) FILTER (WHERE p.direction = 'import') > 0
             THEN sum(e.amount) FILTER (WHERE p.direction = 'import')
             WHEN EXISTS (SELECT FROM core.place r
@@ -80,12 +88,16 @@ SELECT p.enterprise_id, c.enterprise, c.district_code, p.site_id, s.code AS site
        coalesce(sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'import'), 0)::bigint AS exempt_import,
        coalesce(sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'sold'), 0)::bigint AS exempt_sold,
        bool_or(p.exempt) AS has_exempt
-FROM core.caller_enterprise c
-JOIN core.place p ON p.enterprise_id = c.enterprise_id AND p.level = 1
-JOIN core.site s ON s.site_id = p.site_id
+FROM (
+    SELECT p.*, c.enterprise, c.district_code, s.code AS site
+    FROM core.caller_enterprise c
+    JOIN core.place p ON p.enterprise_id = c.enterprise_id AND p.level = 1
+    JOIN core.site s ON s.site_id = p.site_id
+    OFFSET 0  -- the registers first: a filter on their names must not wait for the ledger rows of all others
+) AS p
 JOIN core.energy_15m e ON e.register_id = p.register_id
     AND e.starts_at >= p.starts_from AND e.starts_at < p.starts_until
-GROUP BY p.enterprise_id, c.enterprise, c.district_code, p.site_id, s.code, p.zone, p.carrier, e.starts_at;
+GROUP BY p.enterprise_id, p.enterprise, p.district_code, p.site_id, p.site, p.zone, p.carrier, e.starts_at;
 
 CREATE VIEW report.energy_site_15m WITH (security_barrier) AS
 SELECT e.starts_at, e.starts_at + interval '15 minutes' AS ends_at,

@@ -25,6 +25,11 @@ SELECT i.minute, i.slot, i.messages, i.accepted, i.duplicates, i.rejected, i.hel
 FROM core.ingest_minute i
 WHERE (SELECT d.is_district FROM core.caller_is_district d);
 
+CREATE VIEW report.ingest_hour WITH (security_barrier) AS
+SELECT i.hour, i.slot, i.messages, i.accepted, i.duplicates, i.rejected, i.held, i.batches
+FROM core.ingest_hour i
+WHERE (SELECT d.is_district FROM core.caller_is_district d);
+
 -- The newest stored value of each power register, with the multiplier in force then; older ones age, they do not vanish.
 CREATE VIEW report.power_latest WITH (security_barrier) AS
 SELECT c.enterprise, c.enterprise_zh, c.enterprise_en, s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en,

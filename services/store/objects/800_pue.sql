@@ -81,43 +81,60 @@ CROSS JOIN LATERAL (
 
 -- Aligned windows: an hour at each quarter, 24 hours at each hour, days, 30 days at each day, months (the running one until
 -- today), 12 months at each month. `day` is the local day on which the window starts; a filter on it is the fastest.
+-- Hours are there twice: by_day brings the quarter-hours of a day along, looked up once for all its windows.
 CREATE VIEW core.caller_pue_window AS
-SELECT s.*, w.span, w.day, w.starts_at, w.ends_at, w.until_day,
+SELECT s.*, w.span, w.day, w.starts_at, w.ends_at, w.until_day, w.by_day, w.quarters,
        extract(epoch FROM w.ends_at - w.starts_at)::bigint AS width_s,
-       w.ends_at <= s.settled_at AND w.ends_at + w.step > s.settled_at AS is_newest, w.starts_at >= s.owned_from AS is_one_owner
+       w.ends_at <= s.settled_at AND w.ends_at + w.step > s.settled_at AS is_newest, w.starts_at >= s.owned_from AS is_one_owner,
+       extract(epoch FROM w.ends_at)::bigint % 3600 = 0 AS on_the_hour
 FROM core.caller_pue_site s
 CROSS JOIN LATERAL (
     SELECT '1h' AS span, d.day, g.at AS starts_at, g.at + interval '1 hour' AS ends_at, NULL::date AS until_day,
-           interval '15 minutes' AS step
+           interval '15 minutes' AS step, false AS by_day, NULL::core.pue_quarter[] AS quarters
     FROM core.calendar d
     CROSS JOIN LATERAL generate_series(d.day::timestamp AT TIME ZONE s.zone,
         (d.day + 1)::timestamp AT TIME ZONE s.zone - interval '15 minutes', interval '15 minutes') AS g (at)
     WHERE d.day >= s.first_day AND d.day <= s.today
     UNION ALL
-    SELECT '24h', d.day, g.at, g.at + interval '24 hours', NULL, interval '1 hour'
+    SELECT '1h', d.day, g.at, g.at + interval '1 hour', NULL, interval '15 minutes', true, k.quarters
+    FROM core.calendar d
+    CROSS JOIN LATERAL (SELECT d.day::timestamp AT TIME ZONE s.zone, (d.day + 1)::timestamp AT TIME ZONE s.zone)
+        AS t (from_at, until_at)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg((x.register_id, x.starts_at, x.amount, x.covered_s, x.estimated_s)::core.pue_quarter),
+                        '{}') AS quarters
+        FROM core.energy_15m x
+        WHERE x.register_id = ANY (ARRAY(SELECT DISTINCT m.register_id FROM core.pue_member m WHERE m.site_id = s.site_id))
+          AND x.starts_at >= t.from_at AND x.starts_at < t.until_at + interval '1 hour'
+    ) AS k
+    CROSS JOIN LATERAL generate_series(t.from_at, t.until_at - interval '15 minutes'
+                                       - cardinality(k.quarters) * interval '0', interval '15 minutes') AS g (at)
+    WHERE d.day >= s.first_day AND d.day <= s.today
+    UNION ALL
+    SELECT '24h', d.day, g.at, g.at + interval '24 hours', NULL, interval '1 hour', false, NULL
     FROM core.calendar d
     CROSS JOIN LATERAL generate_series(d.day::timestamp AT TIME ZONE s.zone,
         (d.day + 1)::timestamp AT TIME ZONE s.zone - interval '1 hour', interval '1 hour') AS g (at)
     WHERE d.day >= s.first_day AND d.day <= s.today
     UNION ALL
     SELECT '1d', d.day, d.day::timestamp AT TIME ZONE s.zone, (d.day + 1)::timestamp AT TIME ZONE s.zone, d.day + 1,
-           interval '1 day'
+           interval '1 day', false, NULL
     FROM core.calendar d
     WHERE d.day >= s.first_day AND d.day < s.today
     UNION ALL
     SELECT '30d', d.day, d.day::timestamp AT TIME ZONE s.zone, (d.day + 30)::timestamp AT TIME ZONE s.zone, d.day + 30,
-           interval '1 day'
+           interval '1 day', false, NULL
     FROM core.calendar d
     WHERE d.day >= s.first_day - 29 AND d.day <= s.today - 30
     UNION ALL
     SELECT '1mo', d.day, d.day::timestamp AT TIME ZONE s.zone, u.day::timestamp AT TIME ZONE s.zone, u.day,
-           interval '1 day'
+           interval '1 day', false, NULL
     FROM core.calendar d
     CROSS JOIN LATERAL (SELECT least(core.month_end(d.day), s.today)) AS u (day)
     WHERE extract(day FROM d.day) = 1 AND d.day >= core.month_of(s.first_day) AND d.day < s.today
     UNION ALL
     SELECT '12mo', d.day, d.day::timestamp AT TIME ZONE s.zone, u.day::timestamp AT TIME ZONE s.zone, u.day,
-           interval '32 days'
+           interval '32 days', false, NULL
     FROM core.calendar d
     CROSS JOIN LATERAL (SELECT (d.day::timestamp + interval '1 year')::date) AS u (day)
     WHERE extract(day FROM d.day) = 1 AND u.day > s.first_day AND u.day <= s.today
@@ -158,8 +175,11 @@ CROSS JOIN LATERAL (
         SELECT sum(x.amount)::bigint AS amount, coalesce(sum(x.covered_s), 0) AS covered_s,
                coalesce(sum(x.estimated_s), 0) AS estimated_s
         FROM (SELECT x.amount, x.covered_s, x.estimated_s FROM core.energy_15m x
-              WHERE w.until_day IS NULL AND x.register_id = m.register_id
+              WHERE w.until_day IS NULL AND NOT w.by_day AND x.register_id = m.register_id
                 AND x.starts_at >= o.from_at AND x.starts_at < o.until_at
+              UNION ALL
+              SELECT x.amount, x.covered_s, x.estimated_s FROM unnest(w.quarters) AS x
+              WHERE w.by_day AND x.register_id = m.register_id AND x.starts_at >= o.from_at AND x.starts_at < o.until_at
               UNION ALL
               SELECT x.amount, x.covered_s, x.estimated_s FROM core.energy_day x
               WHERE w.until_day IS NOT NULL AND x.register_id = m.register_id
@@ -174,22 +194,16 @@ CROSS JOIN LATERAL (
                               o.until_at - interval '15 minutes', o.until_at)
     ) AS c
     CROSS JOIN LATERAL (
-        -- Estimated energy of segments that cross an edge: from it to the accepted reading at which the segment ends.
+        -- Estimated energy of segments that cross an edge: from it to the accepted reading at which the segment ends, or
+        -- to the other edge. One look at the readings gives both ends: each more is planned for every day there is.
         SELECT coalesce(sum(abs(x.estimated_amount)), 0) AS amount
-        FROM (SELECT CASE WHEN c.at_start THEN coalesce((
-                         SELECT r.read_at FROM core.reading r
-                         WHERE r.register_id = m.register_id AND r.read_at >= o.from_at AND NOT EXISTS (
-                             SELECT FROM core.doubt d WHERE d.register_id = r.register_id AND d.read_at = r.read_at
-                               AND d.outcome IN ('held', 'out_of_range', 'overruled', 'ignored'))
-                         ORDER BY r.read_at LIMIT 1
-                     ), 'infinity') ELSE '-infinity' END AS start_until,
-                     CASE WHEN c.at_end THEN coalesce((
-                         SELECT r.read_at FROM core.reading r
-                         WHERE r.register_id = m.register_id AND r.read_at <= o.until_at AND NOT EXISTS (
-                             SELECT FROM core.doubt d WHERE d.register_id = r.register_id AND d.read_at = r.read_at
-                               AND d.outcome IN ('held', 'out_of_range', 'overruled', 'ignored'))
-                         ORDER BY r.read_at DESC LIMIT 1
-                     ), '-infinity') ELSE 'infinity' END AS end_from) AS t
+        FROM (SELECT CASE WHEN c.at_start THEN coalesce(min(r.read_at), 'infinity') ELSE '-infinity' END AS start_until,
+                     CASE WHEN c.at_end THEN coalesce(max(r.read_at), '-infinity') ELSE 'infinity' END AS end_from
+              FROM core.reading r
+              WHERE (c.at_start OR c.at_end) AND r.register_id = m.register_id
+                AND r.read_at >= o.from_at AND r.read_at <= o.until_at
+                AND NOT EXISTS (SELECT FROM core.doubt d WHERE d.register_id = r.register_id AND d.read_at = r.read_at
+                                AND d.outcome IN ('held', 'out_of_range', 'overruled', 'ignored'))) AS t
         JOIN core.energy_15m x ON x.register_id = m.register_id
             AND x.starts_at >= o.from_at AND x.starts_at < o.until_at
             AND (x.starts_at < t.start_until OR x.starts_at + interval '15 minutes' > t.end_from)
@@ -205,7 +219,7 @@ CROSS JOIN LATERAL (
 WHERE w.is_metered;
 
 CREATE VIEW core.caller_pue_figure AS
-SELECT p.span, p.day, p.starts_at, p.ends_at, p.enterprise, p.enterprise_zh, p.enterprise_en,
+SELECT p.span, p.by_day, p.day, p.starts_at, p.ends_at, p.enterprise, p.enterprise_zh, p.enterprise_en,
        p.site, p.site_zh, p.site_en, p.zone, trim_scale(p.total_kwh) AS total_kwh, trim_scale(p.it_kwh) AS it_kwh,
        CASE WHEN p.state IN ('ok', 'high') THEN core.ratio(p.total_kwh, p.it_kwh) END AS pue_ratio, p.state,
        CASE WHEN p.state = 'implausible' THEN 'it_not_below_total' ELSE p.why END AS why,
@@ -215,5 +229,5 @@ SELECT p.span, p.day, p.starts_at, p.ends_at, p.enterprise, p.enterprise_zh, p.e
             ELSE core.ratio(p.total_uncertain_kwh, abs(p.total_kwh)) END AS total_uncertainty_ratio,
        CASE WHEN p.it_uncertain_kwh = 0 THEN 0
             ELSE core.ratio(p.it_uncertain_kwh, abs(p.it_kwh)) END AS it_uncertainty_ratio,
-       p.category, p.minimum_it_kw, p.limit_ratio, p.label, p.is_newest
+       p.category, p.minimum_it_kw, p.limit_ratio, p.label, p.is_newest, p.on_the_hour
 FROM core.caller_pue p;

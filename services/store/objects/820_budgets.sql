@@ -48,26 +48,31 @@ SELECT p.register_id, p.site_id, p.enterprise_id, c.district_code, p.carrier, p.
 FROM core.caller_enterprise c
 JOIN core.place_version p ON p.enterprise_id = c.enterprise_id
 WHERE p.level = 1 AND p.direction <> 'produced' AND core.is_asked(p.recorded_from, p.recorded_until)
-  AND EXISTS (SELECT FROM core.place own JOIN core.caller_enterprise USING (enterprise_id)
-              WHERE own.register_id = p.register_id);
+  AND (core.asked_as_of() IS NULL  -- what is in force now is of what they have now
+       OR p.register_id IN (SELECT own.register_id FROM core.place own JOIN core.caller_enterprise USING (enterprise_id)));
+
+-- The zone that all sites of a site's, an enterprise's or the district's scope share; null where they share none. An id
+-- of 0 stands for all.
+CREATE VIEW core.scope_zone AS
+SELECT e.district_code, coalesce(e.enterprise_id, 0) AS enterprise_key, coalesce(s.site_id, 0) AS site_key,
+       CASE WHEN min(s.zone) = max(s.zone) THEN min(s.zone) END AS zone
+FROM core.enterprise e
+JOIN core.site_membership m ON m.enterprise_id = e.enterprise_id AND m.recorded_until = 'infinity'
+JOIN core.site s ON s.site_id = m.site_id
+GROUP BY GROUPING SETS ((e.district_code), (e.district_code, e.enterprise_id), (e.district_code, e.enterprise_id, s.site_id));
 
 -- Versions of the budgets the caller may read; the district's own only for a login of the district. Its days are those
 -- of its sites' zone where they share one, else the district's.
 CREATE VIEW core.asked_budget AS
 SELECT b.budget_id, b.code, b.district_code, b.enterprise_id, b.site_id, v.version_id, v.year, v.name_zh, v.name_en,
        v.period, v.measure, v.basis, v.carriers, v.product, v.product_unit, v.unit, v.shown_per_base, v.split,
-       v.levels, v.coverage_ratio, v.pace_ratio, v.scheme, v.source, v.author, v.recorded_at, v.recorded_until, z.zone
+       v.levels, v.coverage_ratio, v.pace_ratio, v.scheme, v.source, v.author, v.recorded_at, v.recorded_until,
+       coalesce(z.zone, d.zone) AS zone
 FROM core.budget b
 JOIN core.budget_version v ON v.budget_id = b.budget_id AND core.is_asked(v.recorded_at, v.recorded_until)
 JOIN core.district d ON d.code = b.district_code
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN count(DISTINCT s.zone) = 1 THEN min(s.zone) ELSE d.zone END AS zone
-    FROM core.enterprise e
-    JOIN core.site_membership m ON m.enterprise_id = e.enterprise_id AND m.recorded_until = 'infinity'
-    JOIN core.site s ON s.site_id = m.site_id
-    WHERE e.district_code = b.district_code AND (b.enterprise_id IS NULL OR e.enterprise_id = b.enterprise_id)
-      AND (b.site_id IS NULL OR s.site_id = b.site_id)
-) AS z
+LEFT JOIN core.scope_zone z ON z.district_code = b.district_code
+    AND z.enterprise_key = coalesce(b.enterprise_id, 0) AND z.site_key = coalesce(b.site_id, 0)
 WHERE b.enterprise_id IN (SELECT c.enterprise_id FROM core.caller_enterprise c)
    OR (b.enterprise_id IS NULL AND (SELECT i.is_district FROM core.caller_is_district i));
 
@@ -98,12 +103,8 @@ FROM (
 ) AS q
 WHERE q.starts_on::timestamp AT TIME ZONE q.zone <= core.asked_at() AND q.ends_on > core.asked_since();
 
--- The enterprises and sites each period sums.
-CREATE VIEW core.asked_scope AS
-SELECT p.version_id, p.starts_on, c.enterprise_id, m.site_id, greatest(p.starts_on, m.valid_from) AS valid_from,
-       least(p.ends_on, m.valid_until) AS valid_until
-FROM core.asked_period p
-JOIN core.caller_enterprise c ON c.district_code = p.district_code
-    AND (p.enterprise_id IS NULL OR c.enterprise_id = p.enterprise_id)
-JOIN core.site_membership m ON m.enterprise_id = c.enterprise_id AND m.recorded_until = 'infinity'
-    AND (p.site_id IS NULL OR m.site_id = p.site_id) AND m.valid_from < p.ends_on AND m.valid_until > p.starts_on;
+-- The sites of the caller's enterprises, and when.
+CREATE VIEW core.asked_membership AS
+SELECT c.district_code, c.enterprise_id, m.site_id, m.valid_from, m.valid_until
+FROM core.caller_enterprise c
+JOIN core.site_membership m ON m.enterprise_id = c.enterprise_id AND m.recorded_until = 'infinity';

@@ -1,14 +1,5 @@
 -- How a budget stands: actual against plan, allowance and forecast, and how well that is known. Base units.
 
--- Production that an intensity is per, of the sites in scope.
-CREATE VIEW core.budget_production AS
-SELECT p.version_id, p.starts_on, f.month, sum(f.amount) AS production
-FROM core.asked_period p
-JOIN core.asked_scope s ON s.version_id = p.version_id AND s.starts_on = p.starts_on
-JOIN core.production f ON f.site_id = s.site_id AND core.is_asked(f.recorded_at, f.recorded_until)
-    AND f.product = p.product AND f.unit = p.product_unit AND f.month >= s.valid_from AND f.month < s.valid_until
-GROUP BY p.version_id, p.starts_on, f.month;
-
 -- The verdict. What is over is over, whatever else is missing, unless the sum can fall; in every other case missing data
 -- makes it unknown, never green. why says what is missing. The pace is judged from the second day on.
 CREATE OR REPLACE FUNCTION core.budget_state(
@@ -23,29 +14,42 @@ CREATE OR REPLACE FUNCTION core.budget_severity(state text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE state WHEN 'exceeded' THEN 'worst' WHEN 'unknown' THEN 'unknown' WHEN 'within' THEN 'fine' ELSE 'serious' END;
 
--- actual: null where a factor is missing. An intensity is over the months whose production is declared.
+-- actual: null where a factor is missing. An intensity is over the months whose production is declared, which is that of
+-- the sites in scope.
 CREATE VIEW core.budget_sum AS
-WITH period AS MATERIALIZED (SELECT * FROM core.asked_period),
-site AS MATERIALIZED (SELECT * FROM core.budget_site),
-used AS MATERIALIZED (
-    SELECT version_id, starts_on, month, sum(value) AS value, bool_or(value IS NULL) AS has_unknown
-    FROM site CROSS JOIN LATERAL unnest(months, month_values) AS m (month, value)
+WITH period AS MATERIALIZED (SELECT p.* FROM core.asked_period p),
+site AS MATERIALIZED (SELECT s.* FROM core.budget_site s),
+month AS MATERIALIZED (
+    SELECT version_id, starts_on, month, sum(value) AS value, bool_or(is_unknown) AS has_unknown,
+           sum(production) AS production
+    FROM (
+        SELECT version_id, starts_on, m.month, m.value, m.value IS NULL AS is_unknown, NULL::numeric AS production
+        FROM site CROSS JOIN LATERAL unnest(months, month_values) AS m (month, value)
+        UNION ALL
+        SELECT p.version_id, p.starts_on, f.month, NULL, NULL, f.amount
+        FROM period p
+        JOIN core.asked_membership s ON s.district_code = p.district_code
+            AND (p.enterprise_id IS NULL OR s.enterprise_id = p.enterprise_id)
+            AND (p.site_id IS NULL OR s.site_id = p.site_id)
+        JOIN core.production f ON f.site_id = s.site_id AND core.is_asked(f.recorded_at, f.recorded_until)
+            AND f.product = p.product AND f.unit = p.product_unit
+            AND f.month >= greatest(p.starts_on, s.valid_from) AND f.month < least(p.ends_on, s.valid_until)
+        WHERE p.product IS NOT NULL
+    ) AS m
     GROUP BY version_id, starts_on, month
 ),
-produced AS MATERIALIZED (SELECT * FROM core.budget_production),
 curve AS MATERIALIZED (
     SELECT p.version_id, p.starts_on,
            CASE WHEN p.product IS NULL THEN sum(t.planned) ELSE max(t.planned) END AS planned,
            coalesce(bool_or(u.has_unknown), false) AS has_unknown, sum(u.value) AS used,
-           sum(u.value) FILTER (WHERE n.production IS NOT NULL) AS used_per_product,
-           sum(n.production) FILTER (WHERE u.value IS NOT NULL) AS production,
+           sum(u.value) FILTER (WHERE u.production IS NOT NULL) AS used_per_product,
+           sum(u.production) FILTER (WHERE u.value IS NOT NULL) AS production,
            p.product IS NOT NULL AND bool_or(core.month_end(a.month)::timestamp AT TIME ZONE p.zone <= p.at
-                                             AND n.production IS NULL) AS production_missing
+                                             AND u.production IS NULL) AS production_missing
     FROM period p
     JOIN core.budget_part a ON a.version_id = p.version_id AND a.month >= p.starts_on AND a.month < p.ends_on
     CROSS JOIN LATERAL (SELECT core.planned_part(a.allowance, a.month, p.zone, p.at, p.product IS NOT NULL)) AS t (planned)
-    LEFT JOIN used u ON u.version_id = p.version_id AND u.starts_on = p.starts_on AND u.month = a.month
-    LEFT JOIN produced n ON n.version_id = p.version_id AND n.starts_on = p.starts_on AND n.month = a.month
+    LEFT JOIN month u ON u.version_id = p.version_id AND u.starts_on = p.starts_on AND u.month = a.month
     GROUP BY p.version_id, p.starts_on, p.product
 ),
 known AS MATERIALIZED (

@@ -32,6 +32,19 @@ WHERE (t.amount, t.estimated_amount, t.covered_s, t.estimated_s)
       IS DISTINCT FROM (s.amount, s.estimated_amount, s.covered_s, s.estimated_s)
 ORDER BY day, enterprise_id, site_id, carrier, direction;
 
+-- name: wrong_months
+SELECT register_id, month, t.amount AS stored, s.amount AS rebuilt, t.covered_s AS stored_s, s.covered_s AS rebuilt_s
+FROM (SELECT * FROM core.energy_month WHERE (amount, estimated_amount, covered_s, estimated_s) <> (0, 0, 0, 0)) t
+FULL JOIN (
+    SELECT register_id, date_trunc('month', day::timestamp)::date AS month, sum(amount)::bigint AS amount,
+           sum(estimated_amount)::bigint AS estimated_amount, sum(covered_s)::bigint AS covered_s,
+           sum(estimated_s)::bigint AS estimated_s
+    FROM core.energy_day GROUP BY 1, 2
+) s USING (register_id, month)
+WHERE (t.amount, t.estimated_amount, t.covered_s, t.estimated_s)
+      IS DISTINCT FROM (s.amount, s.estimated_amount, s.covered_s, s.estimated_s)
+ORDER BY register_id, month;
+
 -- name: wrong_reading_days
 -- Counts of completeness that the stored readings do not bear out; $1: the zone of the register's days. Days of which
 -- old raw readings were dropped are left alone.
