@@ -35,6 +35,7 @@ COMMANDS: Final = (
     "maintenance",
     "maintain",
     "notify",
+    "health",
     "up",
 )
 """Modules of `tanfeng.commands`; each has `add(app)`, which adds its command or group of commands."""

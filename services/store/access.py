@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from services.store.pool import Connection
 
 ROLE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
-OWN_ROLES: Final = frozenset({"tanfeng_reader", "tanfeng_api", "tanfeng_ingest"})
-"""Roles of the programs: never a tenant's."""
+PROGRAMS: Final = frozenset({"tanfeng_ingest", "tanfeng_evaluate", "tanfeng_api"})
+"""Roles that a program logs in as: each may do its own work and nothing more."""
+OWN_ROLES: Final = PROGRAMS | {"tanfeng_reader", "tanfeng_district"}
+"""Roles of the product: never a tenant's."""
 
 
 async def create_tenant(
@@ -43,6 +45,19 @@ async def create_tenant(
         await _ensure_role(con, role, password)
         await con.execute(SQL["access_grant"], role, enterprise, author)
         await _audit(con, author, "access grant", role=role, enterprise=enterprise or "district")
+
+
+async def set_login(con: Connection, role: str, password: str, *, author: str) -> None:
+    """Let a program log in as its role with this password; only the password's verifier reaches the server.
+
+    Raises:
+        TanfengError: The role is none of a program.
+    """
+    if role not in PROGRAMS:
+        raise TanfengError(f"{role!r} is no program's role", f"they are {', '.join(sorted(PROGRAMS))}")
+    async with con.transaction():
+        await _run(con, "ALTER ROLE %I LOGIN PASSWORD %L", role, verifier(password))
+        await _audit(con, author, "access login", role=role)
 
 
 async def revoke(con: Connection, role: str, enterprise: str | None, *, author: str) -> None:

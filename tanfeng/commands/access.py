@@ -13,6 +13,7 @@ from rich.table import Table
 from services.errors import TanfengError
 from services.store import access
 from services.store.pool import connect
+from tanfeng.commands.logins import broker_command, logins_command
 from tanfeng.commands.migrate import database_dsn
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from services.store.pool import Connection
 
-group = typer.Typer(no_args_is_help=True, help="访问权限。Who may read what: grant, revoke, token, list.")
+group = typer.Typer(no_args_is_help=True, help="访问权限。Who may read and publish what.")
 
 Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]
 Author = Annotated[str, typer.Option("--as", help="操作人 who does it, for the audit log")]
@@ -31,6 +32,8 @@ District = Annotated[bool, typer.Option("--district", help="全区 the whole dis
 
 def add(app: typer.Typer) -> None:
     """Add the group."""
+    group.command("logins")(logins_command)
+    group.command("broker")(broker_command)
     app.add_typer(group, name="access")
 
 

@@ -3,6 +3,9 @@
 -- name: access_enterprise
 SELECT EXISTS (SELECT FROM core.enterprise WHERE code = $1)
 
+-- name: access_enterprises
+SELECT code FROM core.enterprise ORDER BY code;
+
 -- name: access_grant
 INSERT INTO core.login_scope (role_name, enterprise_id, author)
 VALUES ($1, (SELECT enterprise_id FROM core.enterprise WHERE code = $2), $3)

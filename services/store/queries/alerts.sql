@@ -113,6 +113,9 @@ ON CONFLICT DO NOTHING;
 -- name: evaluation_mark
 SELECT evaluated_at FROM core.evaluation WHERE rule = $1 AND evaluated_at > '-infinity';
 
+-- name: evaluation_newest
+SELECT max(evaluated_at) FROM report.evaluations;
+
 -- name: evaluation_save
 -- A look that failed keeps the mark of the last one that did not.
 INSERT INTO core.evaluation (rule, evaluated_at, seconds, observed, problem)
