@@ -99,7 +99,7 @@ def test_rules_are_checked_set_and_their_versions_listed(here: Site, tmp_path: P
     """A wrong file names its line and writes nothing."""
     file = tmp_path / "rules.yaml"
     file.write_text(here.tanfeng("rules", "default"), "utf-8")
-    assert "19 / 19" in here.tanfeng("rules", "check", str(file))
+    assert "20 / 20" in here.tanfeng("rules", "check", str(file))
     assert "没有改动" in here.tanfeng("rules", "apply", str(file), "--as", "li")
     file.write_text("rules:\n  PueHigh: {above: 1.4, clear: 1.35}\n", "utf-8")
     assert "changed: PueHigh" in here.tanfeng("rules", "apply", str(file), "--as", "li")

@@ -190,8 +190,9 @@ async def test_an_enterprises_reading_over_tls_is_booked_and_another_ones_topic_
     assert await deployment.asked("SELECT count(*) FROM core.ingest_slot") == 2
     token = deployment.token("electronics")
     await until(partial(healthy, deployment.api_port), 60)
-    assert [row["enterprise"] for row in get(deployment, "/api/v1/energy?by=enterprise", token)] == ["electronics"]
-    assert get(deployment, "/api/v1/energy?by=enterprise", deployment.token("steel")) == []
+    path = "/api/v1/energy?scope=enterprise&from=2020-01-01"
+    assert {row["enterprise"] for row in get(deployment, path, token)["rows"]} == {"electronics"}
+    assert get(deployment, path, deployment.token("steel"))["rows"] == []
 
 
 @pytest.mark.parametrize("name", ["ingest", "evaluate", "api"])
