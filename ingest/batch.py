@@ -30,11 +30,11 @@ class Batch:
     messages: list[Message] = field(default_factory=list)
 
 
-async def fill(inbox: Inbox, intake: Intake, limits: Limits, readings: int) -> Batch:
-    """Take and decode what waits, up to about `readings` register values."""
+async def fill(inbox: Inbox, intake: Intake, limits: Limits, *, messages: int, readings: int) -> Batch:
+    """Take and decode what waits, up to `messages` messages or about `readings` register values."""
     batch = Batch(Lot(intake.version))
     directory = intake.directory
-    while len(batch.lot.arrivals) + len(batch.lot.rejections) < readings:
+    while len(batch.messages) < messages and len(batch.lot.arrivals) + len(batch.lot.rejections) < readings:
         message = inbox.take()
         if message is None:
             break

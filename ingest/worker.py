@@ -126,8 +126,10 @@ class Worker:
                 ahead.cancel()
 
     async def _next(self) -> Batch:
-        await self.inbox.gather(self._settings.batch_readings, self._settings.linger_s)
-        return await fill(self.inbox, self.intake, self._limits, self._settings.batch_readings)
+        most = self._settings.batch_messages
+        await self.inbox.gather(most, self._settings.linger_s)
+        readings = self._settings.batch_readings
+        return await fill(self.inbox, self.intake, self._limits, messages=most, readings=readings)
 
     async def _take_in(self, batch: Batch) -> None:
         """Commit a batch, however long it takes, then acknowledge it."""

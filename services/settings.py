@@ -47,7 +47,11 @@ class Settings(BaseSettings):
     ahead_limit_s: Annotated[int, Field(ge=0, description="How far ahead of the clock read_at may be")] = 300
     horizon_days: Annotated[int, Field(ge=0, description="How old read_at may be; 0 = no limit")] = 400
 
-    batch_readings: Annotated[int, Field(ge=1, description="A batch is committed at this size …")] = 10_000
+    batch_messages: Annotated[
+        int,
+        Field(ge=1, description="A batch is committed with so many messages (half of what the broker has open),"),
+    ] = 10_000
+    batch_readings: Annotated[int, Field(ge=1, description="… or so many readings, …")] = 60_000
     linger_s: Annotated[float, Field(gt=0, description="… or this long after its first message")] = 0.05
     queue_messages: Annotated[int, Field(ge=1, description="Messages held in memory before reading stops")] = 40_000
     queue_bytes: Annotated[int, Field(ge=1, description="Bytes of payload held in memory before reading stops")] = (

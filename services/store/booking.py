@@ -7,8 +7,9 @@ are folded side by side (`services.store.late`).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from services.accounting.fold import Fold, HistoryNeededError
 from services.accounting.refold import outright
@@ -18,18 +19,24 @@ from services.model import QUARTER_US, SECOND_US
 from services.store.cards import load_cards
 from services.store.entries import KEPT_MEMBERS, Entries, Newest, state_of
 from services.store.late import Change, refold_all
+from services.store.pool import NEG_INFINITY
 from services.store.queries import SQL
 from services.store.reported import keep_reported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
+    from fractions import Fraction
 
+    from services.accounting.state import Verdict
     from services.model import Arrival
     from services.store.cards import Card
     from services.store.pool import Connection, Row
 
-_HELD = frozenset({Outcome.HELD, Outcome.OUT_OF_RANGE})
+    _Stored = tuple[int, int, int, int, str | None]
+
+_COLUMNS: Final = ("register_id", "read_at", "value", "lag_s", "value_text")
+_HELD: Final = frozenset({Outcome.HELD, Outcome.OUT_OF_RANGE})
 
 
 @dataclass(slots=True)
@@ -48,10 +55,15 @@ class Booked:
 
 @dataclass(slots=True)
 class _Group:
-    """The arrivals of one register: the first for each instant, by instant."""
+    """The arrivals of one register: the index of the first one for each instant."""
 
     row: Row
-    first: dict[int, tuple[int, Arrival]] = field(default_factory=dict)
+    newest: int
+    """The newest stored instant; before all where nothing is stored."""
+    kept_from: int
+    first: dict[int, int] = field(default_factory=dict)
+    is_late: bool = False
+    """Whether one of them is not newer than what is stored."""
 
 
 class Books:
@@ -64,13 +76,13 @@ class Books:
         """Store and book what is new of `arrivals`; the first committed of two values for one instant stands."""
         booked = Booked()
         rows = await con.fetch(SQL["lock_states"], sorted({arrival.register_id for arrival in arrivals}))
-        groups = {row["register_id"]: _Group(row) for row in rows}
+        groups = {row["register_id"]: _group(row) for row in rows}
         await self._refresh(con, rows)
         _sort(arrivals, groups, booked)
-        await _drop_stored(con, groups, booked)
+        await _drop_stored(con, arrivals, groups, booked)
         added = {register: group for register, group in groups.items() if group.first}
         if added:
-            await self._book_new(con, added, booked)
+            await self._book_new(con, arrivals, added, booked)
             await con.execute(SQL["booked"])
         return booked
 
@@ -83,74 +95,90 @@ class Books:
         if stale:
             self._cards.update(await load_cards(con, stale))
 
-    async def _book_new(self, con: Connection, groups: Mapping[int, _Group], booked: Booked) -> None:
-        entries = Entries()
-        changes = []
-        for register, group in groups.items():
-            change = self._fold(self._cards[register], group, entries, booked)
-            if change is not None:
-                changes.append(change)
+    async def _book_new(
+        self, con: Connection, arrivals: Sequence[Arrival], groups: Mapping[int, _Group], booked: Booked
+    ) -> None:
+        entries, changes = Entries(), list[Change]()
+        # one register is folded while the server stores those before it
+        await _copy(con, self._in_order(arrivals, groups, entries, changes, booked))
         if changes:
-            differences = await refold_all(con, changes)
-            for register, difference in differences.items():
-                group = groups[register]
-                booked.held += sum(
-                    difference.verdicts[at].outcome in _HELD for at in group.first if at in difference.verdicts
-                )
-                entries.add(self._cards[register], difference, _newest(group), group.row["newest_at"])
-        booked.accepted = await _store(con, groups)
+            await self._book_late(con, arrivals, groups, entries, changes, booked)
+        booked.accepted = sum(len(group.first) for group in groups.values())
         await self._count(con, groups)
         await entries.write(con)
         ratios = {register: group.first for register, group in groups.items() if self._cards[register].is_ratio}
         await keep_reported(con, {each: (min(first), max(first)) for each, first in ratios.items()}, self._cards)
 
+    def _in_order(
+        self,
+        arrivals: Sequence[Arrival],
+        groups: Mapping[int, _Group],
+        entries: Entries,
+        changes: list[Change],
+        booked: Booked,
+    ) -> Iterator[_Stored]:
+        """Fold what is newer than all that is stored, register by register; gives the rows to store.
+
+        What must be folded side by side instead is added to `changes`, and none of its rows is given.
+        """
+        for register, group in groups.items():
+            card = self._cards[register]
+            readings = [
+                (at, each.raw if each.text is None else card.raw(each.raw, each.text))
+                for at in sorted(group.first)
+                if (each := arrivals[group.first[at]])
+            ]
+            if group.is_late or not _fold(card, group, readings, _newest(arrivals, group), entries, booked):
+                changes.append(Change(card, card.policy, readings[0][0], readings[-1][0], dict(readings)))
+            else:
+                yield from _rows(register, arrivals, group)
+
+    async def _book_late(
+        self,
+        con: Connection,
+        arrivals: Sequence[Arrival],
+        groups: Mapping[int, _Group],
+        entries: Entries,
+        changes: Sequence[Change],
+        booked: Booked,
+    ) -> None:
+        for register, difference in (await refold_all(con, changes)).items():
+            group = groups[register]
+            booked.held += _held(difference.verdicts, group)
+            entries.add(self._cards[register], difference, _newest(arrivals, group), group.row["newest_at"])
+        late = [each.card.register_id for each in changes]
+        await _copy(con, (row for register in late for row in _rows(register, arrivals, groups[register])))
+
     async def _count(self, con: Connection, groups: Mapping[int, _Group]) -> None:
         """Count what is stored by register and day of its site's zone: completeness never counts raw readings."""
-        days: dict[tuple[int, date], int] = {}
-        for register, group in groups.items():
-            zone = self._cards[register].zone
-            for at in group.first:
-                key = (register, day_of(zone, at // QUARTER_US * QUARTER_US))
-                days[key] = days.get(key, 0) + 1
-        await con.execute(
-            SQL["add_reading_days"],
-            [register for register, _ in days],
-            [day for _, day in days],
-            [*days.values()],
-        )
+        counted = [
+            (register, day, number)
+            for register, group in groups.items()
+            for day, number in _by_day(self._cards[register].zone, group.first).items()
+        ]
+        await con.execute(SQL["add_reading_days"], *map(list, zip(*counted, strict=True)))
 
-    @staticmethod
-    def _fold(card: Card, group: _Group, entries: Entries, booked: Booked) -> Change | None:
-        """Fold newer readings from the state; give back what must be folded side by side instead."""
-        added = {at: card.raw(arrival.raw, arrival.text) for at, (_, arrival) in sorted(group.first.items())}
-        newest = group.row["newest_at"]
-        first, last = next(iter(added)), next(reversed(added))
-        if newest is None or first > newest:
-            fold = Fold(card.policy, state_of(group.row), keep=KEPT_MEMBERS)
-            try:
-                fold.take_all(added.items())
-            except HistoryNeededError:
-                return Change(card, card.policy, first, last, added)
-            verdicts = fold.effects.verdicts
-            booked.held += sum(verdicts[at].outcome in _HELD for at in added)
-            entries.add(card, outright(fold.effects, fold.state), _newest(group), newest)
-            return None
-        return Change(card, card.policy, first, last, added)
+
+def _group(row: Row) -> _Group:
+    newest = row["newest_at"]
+    return _Group(row, NEG_INFINITY if newest is None else newest, row["kept_from"])
 
 
 def _sort(arrivals: Sequence[Arrival], groups: Mapping[int, _Group], booked: Booked) -> None:
     """Put each arrival where it belongs, or count it as repeated or too old."""
     for index, arrival in enumerate(arrivals):
-        group = groups[arrival.register_id]
-        row, known = group.row, group.first.get(arrival.at)
+        group, at = groups[arrival.register_id], arrival.at
+        known = group.first.get(at)
         if known is not None:
-            _compare(index, arrival, known[1].raw, known[1].text, booked)
-        elif arrival.at == row["newest_at"] and arrival.raw == row["newest_value"] and arrival.text is None:
+            _compare(index, arrival, arrivals[known].raw, arrivals[known].text, booked)
+        elif at == group.newest and arrival.raw == group.row["newest_value"] and arrival.text is None:
             booked.duplicates += 1
-        elif arrival.at < row["kept_from"]:
+        elif at < group.kept_from:
             booked.too_old.append(index)
         else:
-            group.first[arrival.at] = (index, arrival)
+            group.first[at] = index
+            if at <= group.newest:
+                group.is_late = True
 
 
 def _compare(index: int, arrival: Arrival, value: int, text: str | None, booked: Booked) -> None:
@@ -160,43 +188,71 @@ def _compare(index: int, arrival: Arrival, value: int, text: str | None, booked:
         booked.conflicts.append((index, value))
 
 
-async def _drop_stored(con: Connection, groups: Mapping[int, _Group], booked: Booked) -> None:
+async def _drop_stored(
+    con: Connection, arrivals: Sequence[Arrival], groups: Mapping[int, _Group], booked: Booked
+) -> None:
     """Take out what is stored already."""
-    asked = [
-        (group, at)
-        for group in groups.values()
-        if group.row["newest_at"] is not None
-        for at in group.first
-        if at <= group.row["newest_at"]
-    ]
+    late = [group for group in groups.values() if group.is_late]
+    asked = [(group, at) for group in late for at in group.first if at <= group.newest]
     if not asked:
         return
     registers = [group.row["register_id"] for group, _ in asked]
     for row in await con.fetch(SQL["stored_readings"], registers, [at for _, at in asked]):
         group, at = asked[row["place"] - 1]
-        index, arrival = group.first.pop(at)
-        _compare(index, arrival, row["value"], row["value_text"], booked)
+        index = group.first.pop(at)
+        _compare(index, arrivals[index], row["value"], row["value_text"], booked)
+    for group in late:
+        group.is_late = any(at <= group.newest for at in group.first)
 
 
-def _newest(group: _Group) -> Newest:
-    at, value = group.row["newest_at"], group.row["newest_value"]
+def _fold(
+    card: Card,
+    group: _Group,
+    readings: Sequence[tuple[int, int | Fraction]],
+    newest: Newest,
+    entries: Entries,
+    booked: Booked,
+) -> bool:
+    """Fold newer readings from the state; False, and nothing entered, if that needs readings of before."""
+    fold = Fold(card.policy, state_of(group.row), keep=KEPT_MEMBERS)
+    try:
+        fold.book_all(readings)
+    except HistoryNeededError:
+        return False
+    booked.held += _held(fold.effects.verdicts, group)
+    entries.add(card, outright(fold.effects, fold.state), newest, group.row["newest_at"])
+    return True
+
+
+def _held(verdicts: Mapping[int, Verdict], group: _Group) -> int:
+    return sum(verdict.outcome in _HELD and at in group.first for at, verdict in verdicts.items())
+
+
+def _newest(arrivals: Sequence[Arrival], group: _Group) -> Newest:
     last = max(group.first)
-    if at is not None and at > last:
-        return Newest(at, value)
-    arrival = group.first[last][1]
+    if group.newest > last:
+        return Newest(group.newest, group.row["newest_value"])
+    arrival = arrivals[group.first[last]]
     return Newest(last, arrival.raw if arrival.text is None else None)
 
 
-async def _store(con: Connection, groups: Mapping[int, _Group]) -> int:
-    records = [
-        (register, at, arrival.raw, (arrival.received_us - at) // SECOND_US, arrival.text)
-        for register, group in groups.items()
-        for at, (_, arrival) in group.first.items()
+def _by_day(zone: str, instants: Iterable[int]) -> dict[date, int]:
+    """How many of the instants lie in each day of the zone; nearly always all lie in one."""
+    ordered = sorted(instants)
+    first, last = (day_of(zone, at // QUARTER_US * QUARTER_US) for at in (ordered[0], ordered[-1]))
+    if first == last:
+        return {first: len(ordered)}
+    return Counter(day_of(zone, at // QUARTER_US * QUARTER_US) for at in ordered)
+
+
+def _rows(register: int, arrivals: Sequence[Arrival], group: _Group) -> list[_Stored]:
+    """What is stored of a register, in the order of `_COLUMNS`."""
+    return [
+        (register, at, each.raw, (each.received_us - at) // SECOND_US, each.text)
+        for at, index in group.first.items()
+        if (each := arrivals[index])
     ]
-    await con.copy_records_to_table(
-        "reading",
-        schema_name="core",
-        columns=("register_id", "read_at", "value", "lag_s", "value_text"),
-        records=records,
-    )
-    return len(records)
+
+
+async def _copy(con: Connection, rows: Iterable[_Stored]) -> None:
+    await con.copy_records_to_table("reading", schema_name="core", columns=_COLUMNS, records=rows)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.accounting.fold import Fold
 from services.accounting.policy import Act, Policy, compile_policy
 from services.accounting.split import split
-from services.accounting.state import Outcome, Segment
+from services.accounting.state import Outcome, Segment, Verdict
 from services.model import Kind
 from tests.accounting_books import MemoryBooks
 from tests.histories import History
@@ -40,6 +40,11 @@ def folded(policy: Policy, readings: list[tuple[int, int]]) -> Fold:
 def rows_of(fold: Fold) -> dict[int, list[int]]:
     """The ledger that a fold's segments make."""
     return {bucket: row for bucket, row in split(fold.effects.segments).items() if any(row)}
+
+
+def doubts_of(fold: Fold) -> dict[int, Verdict]:
+    """Every outcome but that of a sound reading."""
+    return {at: verdict for at, verdict in fold.effects.verdicts.items() if verdict.outcome is not Outcome.SOUND}
 
 
 @given(LIVES)
@@ -86,6 +91,21 @@ def test_a_fold_resumes_after_any_reading(rnd: Random) -> None:
 
 @given(LIVES)
 @many
+def test_booking_in_parts_gives_the_books_of_taking_one_by_one(rnd: Random) -> None:
+    """`book_all`, resumed after any reading: state, sums by quarter-hour, doubts and events of `take`."""
+    history = History(rnd)
+    policy, cut = compiled(history), rnd.randrange(len(history.readings) + 1)
+    whole, booked = folded(policy, history.readings), Fold(policy)
+    booked.book_all(history.readings[:cut])
+    booked.book_all(history.readings[cut:])
+    assert booked.state == whole.state
+    assert rows_of(booked) == rows_of(whole)
+    assert booked.effects.events == whole.effects.events
+    assert doubts_of(booked) == doubts_of(whole)
+
+
+@given(LIVES)
+@many
 def test_arrival_does_not_matter(rnd: Random) -> None:
     """Any shuffle, repetition, batching and moment of acts gives the books of one fold over what was stored."""
     history = History(rnd)
@@ -96,8 +116,7 @@ def test_arrival_does_not_matter(rnd: Random) -> None:
         else:
             books.book(step)
     whole = folded(books.policy, sorted(books.stored.items()))
-    doubts = {at: v for at, v in whole.effects.verdicts.items() if v.outcome is not Outcome.SOUND}
-    assert books.doubts == doubts
+    assert books.doubts == doubts_of(whole)
     assert books.events == {key: shift for key, shift in whole.effects.events.items() if shift is not None}
     assert books.ledger == rows_of(whole)
     assert books.full_state() == whole.state
