@@ -36,6 +36,7 @@ COMMANDS: Final = (
     "maintain",
     "notify",
     "health",
+    "doctor",
     "up",
 )
 """Modules of `tanfeng.commands`; each has `add(app)`, which adds its command or group of commands."""

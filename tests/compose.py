@@ -76,6 +76,11 @@ class Outside:
             for key, value in service["environment"].items()
         }
         arguments = [interpolated(word, self.values) for word in service["command"]]
-        arguments = [word.replace("/run/logins", str(self.secrets / "logins")) for word in arguments]
+        mounted = {
+            "/run/logins": self.secrets / "logins",
+            "/run/mosquitto.conf": ROOT / "deploy" / "mosquitto.conf",
+            "/run/database": self.folder,
+        }
+        arguments = [str(mounted.get(word, word)) for word in arguments]
         clean = {key: value for key, value in os.environ.items() if not key.startswith("TANFENG_")}
         return Child(name, (sys.executable, "-m", "tanfeng", *arguments), {**clean, **environment, **self.more})

@@ -91,6 +91,7 @@ class Stack:
         async with visit(self.dsn, name="tanfeng-migrate") as con:
             await migrate(con)
         self.say("数据库结构就绪 schema ready")
+        self.state.tell({name: value for name, value in self.environment.items() if name.startswith("TANFENG_")})
 
     async def start_programs(self, programs: Supervisor) -> None:
         """The registry, then ingest, beside them the API; then (demo) the fleet, whose broker queue now exists."""

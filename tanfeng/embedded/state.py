@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from services.errors import TanfengError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _PRIVATE = 0o600
@@ -25,6 +25,7 @@ class State:
         self.folder = folder
         self.logs = folder / "logs"
         self.ports = folder / "ports.json"
+        self.settings = folder / "settings.json"
 
     def part(self, name: str) -> Path:
         """The folder of one server, created if missing."""
@@ -40,6 +41,23 @@ class State:
             known[name] = secrets.token_urlsafe(24)
             write_private(file, json.dumps(known, indent=1) + "\n")
         return known[name]
+
+    def tell(self, settings: Mapping[str, str]) -> None:
+        """Leave the settings of our programs to whoever looks at this stack while it runs, see `running`."""
+        write_private(self.settings, json.dumps(dict(settings), indent=1) + "\n")
+
+
+def running(folder: Path) -> dict[str, str] | None:
+    """The settings of the programs of the `tanfeng up` that has this folder; None: none has."""
+    try:
+        with (folder / "lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        file = folder / "settings.json"
+        return dict(json.loads(file.read_text())) if file.exists() else None
+    return None
 
 
 def write_private(file: Path, text: str) -> None:

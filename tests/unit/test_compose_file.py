@@ -116,7 +116,7 @@ def test_only_the_meters_port_is_open_beyond_the_machine() -> None:
 
 def test_programs_run_without_rights_and_come_back() -> None:
     """Read-only, no capabilities; what runs once is not started again, everything else is."""
-    once = {"migrate", "logins", "registry"}
+    once = {"migrate", "logins", "registry", "doctor"}
     for name, service in own().items():
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
         assert "no-new-privileges:true" in service["security_opt"]
@@ -129,7 +129,7 @@ def test_programs_run_without_rights_and_come_back() -> None:
 def test_only_an_owner_migrates_maintains_and_registers() -> None:
     """Every other program has a login of its own."""
     owners = {name for name, each in own().items() if "./secrets/owner_dsn" in secret_files(each).values()}
-    assert owners == {"migrate", "logins", "maintain", "registry"}
+    assert owners == {"migrate", "logins", "maintain", "registry", "doctor"}
 
 
 @pytest.mark.parametrize("name", sorted(own()))

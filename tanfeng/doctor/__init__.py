@@ -1,0 +1,1 @@
+"""`tanfeng doctor`: what is wrong with an installation, or will be, and the fix for each."""
