@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.store.held import find_register
+from services.store.ledger_hash import ledger_hash
 from services.store.pool import connect
 from services.store.verify import verify
+from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
+
+if TYPE_CHECKING:
+    from services.store.ledger_hash import Hashed
 
 
 def add(app: typer.Typer) -> None:
@@ -19,15 +24,29 @@ def add(app: typer.Typer) -> None:
 
 
 def verify_command(
+    *,
     register: Annotated[str, typer.Option(help="only this one: enterprise/meter/register")] = "",
+    only_hash: Annotated[
+        bool, typer.Option("--hash", help="instead: rows and SHA-256 of the books, equal for equal books")
+    ] = False,
+    snapshot: Annotated[str, typer.Option(help="with --hash: an exported snapshot to look through")] = "",
     dsn: Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")] = "",
 ) -> None:
     """由读数重建账目并比对，有差异则退出码为 1。Rebuild the books from the readings; exit 1 if anything differs."""
+    if only_hash:
+        for relation, rows, digest in asyncio.run(_hash(database_dsn(dsn), snapshot)):
+            typer.echo(f"{relation} {rows} {digest}")
+        return
     found = asyncio.run(_verify(database_dsn(dsn), register))
     if found:
         typer.echo(f"发现 {found} 处差异 / {found} differences", err=True)
         raise typer.Exit(1)
     typer.echo("账目与读数完全一致 / the books are exactly what the readings say")
+
+
+async def _hash(dsn: str, snapshot: str) -> list[Hashed]:
+    async with visit(dsn, name="tanfeng-verify") as con:
+        return await ledger_hash(con, snapshot)
 
 
 async def _verify(dsn: str, register: str) -> int:
