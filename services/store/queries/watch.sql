@@ -175,6 +175,28 @@ JOIN core.enterprise e ON e.enterprise_id = p.enterprise_id
 JOIN core.site s ON s.site_id = p.site_id
 WHERE p.register_id = ANY($1::int[]);
 
+-- name: watch_declared
+-- What else moves the sums of budgets than the ledger: figures by hand, of which enterprise and site and from when on.
+SELECT e.code AS enterprise, s.code AS site, min(f.month::timestamp AT TIME ZONE s.zone) AS since
+FROM core.manual_figure f
+JOIN core.site s ON s.site_id = f.site_id
+JOIN core.site_membership m ON m.site_id = f.site_id AND m.recorded_until = 'infinity'
+    AND f.month >= m.valid_from AND f.month < m.valid_until
+JOIN core.enterprise e ON e.enterprise_id = m.enterprise_id
+WHERE f.recorded_at > $1 OR f.recorded_until > $1 AND f.recorded_until < 'infinity'
+GROUP BY e.code, s.code;
+
+-- name: watch_redefined
+-- Whether factors, policies or places were changed since a moment: that can move any sum.
+SELECT EXISTS (
+    SELECT FROM (SELECT recorded_at, recorded_until FROM core.emission_factor
+                 UNION ALL SELECT recorded_at, recorded_until FROM core.coal_coefficient
+                 UNION ALL SELECT recorded_at, recorded_until FROM core.factor_policy
+                 UNION ALL SELECT recorded_at, recorded_until FROM core.meter_membership
+                 UNION ALL SELECT recorded_at, recorded_until FROM core.site_membership) AS c
+    WHERE recorded_at > $1 OR recorded_until > $1 AND recorded_until < 'infinity'
+);
+
 -- name: watch_completeness
 -- Registers below a ratio on the last closed day of their site. A day without any reading, and the day on which a register
 -- begins or comes back, are left to MeterSilent.

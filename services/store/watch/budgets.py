@@ -33,30 +33,47 @@ _DECLARED_US: Final = 62 * 24 * HOUR_US
 async def budget_exceeded(con: Connection, look: Look) -> list[Observation]:
     """Every level of every period that may be crossed otherwise than at the last look, crossed or not.
 
-    The crossing is found in the ledger, by exact sums; only budgets whose scope changed are looked into.
+    The crossing is found in the ledger, by exact sums; only budgets are looked into whose sums can have changed, or
+    whose alert is open beyond its period's end. A level that the budget has no more is crossed by nothing.
     """
     statuses = [each for each in await budget_statuses(con, look.now, ended=True) if each.product is None]
     changed = await _changed(con, look)
+    moved = [each for each in statuses if changed.touches(each) or _is_over(look, each)]
     found: list[Observation] = []
-    for budget_id in dict.fromkeys(each.budget_id for each in statuses if changed.touches(each)):
+    for budget_id in dict.fromkeys(each.budget_id for each in moved):
         periods = {each.starts_on: each for each in statuses if each.budget_id == budget_id}
         crossed = {(each.starts_on, each.level): each for each in await crossings(con, budget_id)}
         for status in periods.values():
-            found += [_level(look, status, level, crossed.get((status.starts_on, level))) for level in status.levels]
+            seen = [_level(look, status, level, crossed.get((status.starts_on, level))) for level in status.levels]
+            gone = _open_levels(look, status) - {each.subject for each in seen}
+            found += [*seen, *(look.saw(subject, Sign.GOOD, look.now) for subject in sorted(gone))]
     return found
+
+
+def _open_levels(look: Look, status: BudgetStatus) -> set[str]:
+    """The subjects of a period's open alerts."""
+    return {each for each in look.open_subjects if each.startswith(f"{status.budget}/{status.starts_on}/")}
+
+
+def _is_over(look: Look, status: BudgetStatus) -> bool:
+    return status.ends_at <= look.now and bool(_open_levels(look, status))
 
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """What changed since the last look: enterprises and sites with the earliest change (µs); budgets anew."""
+    """What changed since the last look: enterprises and sites with the earliest change (µs); budgets anew.
+
+    `everything`: what energy counts as, or where it counts, was declared anew.
+    """
 
     enterprises: dict[str, int]
     sites: dict[str, int]
     since: int
+    everything: bool
 
     def touches(self, status: BudgetStatus) -> bool:
         """Whether the sums of a budget's period can have changed."""
-        if status.recorded_at > self.since:
+        if self.everything or status.recorded_at > self.since:
             return True
         if status.site is not None:
             changed = self.sites.get(status.site)
@@ -71,10 +88,12 @@ async def _changed(con: Connection, look: Look) -> _Changed:
     registers = await touched_registers(con, look.since)
     enterprises: dict[str, int] = {}
     sites: dict[str, int] = {}
-    for row in await con.fetch(SQL["watch_scopes"], list(registers)):
+    moved = [(row, registers[row["register_id"]]) for row in await con.fetch(SQL["watch_scopes"], list(registers))]
+    moved += [(row, row["since"]) for row in await con.fetch(SQL["watch_declared"], look.since)]
+    for row, since in moved:
         for kind, code in ((enterprises, row["enterprise"]), (sites, row["site"])):
-            kind[code] = min(registers[row["register_id"]], kind.get(code, registers[row["register_id"]]))
-    return _Changed(enterprises, sites, look.since)
+            kind[code] = min(since, kind.get(code, since))
+    return _Changed(enterprises, sites, look.since, await con.fetchval(SQL["watch_redefined"], look.since))
 
 
 def _level(look: Look, status: BudgetStatus, level: Decimal, crossing: Crossing | None) -> Observation:
