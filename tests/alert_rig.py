@@ -1,11 +1,17 @@
-"""A rig for tests of alerts: looks of one rule at chosen moments, and what became of them."""
+"""A rig for tests of alerts: looks of one rule at chosen moments, and what became of them.
+
+Every look is taken by two evaluators at once and then once more: only one of them may change anything. What each rule
+came to is noted, so that the marks `fires` and `stays_quiet` of a test are checked after it has run.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from services.accounting.policy import Version
 from services.evaluator.once import look_once
@@ -13,14 +19,15 @@ from services.model import Arrival
 from services.rules.catalogue import RULES
 from services.rules.model import RuleVersion
 from services.store.booking import Books
-from services.store.pool import NEG_INFINITY
+from services.store.evaluations import clock
+from services.store.pool import NEG_INFINITY, connect
 from tests.registers import add_meter, add_register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from services.evaluator.once import Looked
-    from services.store.pool import Connection
+    from services.store.pool import Connection, Row
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
@@ -34,9 +41,49 @@ def version(rule: str, **values: Any) -> RuleVersion:
     return RuleVersion(found, found.severity, enabled=True, values=named, version=1)
 
 
+RAISED: Final[dict[str, bool]] = {}
+"""Rules the running test has looked at, and whether any look left an alert of the rule that was raised."""
+
+
 async def look(con: Connection, rule: str, now: int | None = None, **values: Any) -> Looked:
-    """One look of a rule."""
-    return await look_once(con, version(rule, **values), now=now)
+    """A look of a rule by two evaluators at the same moment, and a third one that finds nothing left to do."""
+    at = await clock(con) if now is None else now
+    settings = version(rule, **values)
+    async with _evaluators(con) as evaluators:
+        looked = await asyncio.gather(*(look_once(each, settings, now=at) for each in evaluators))
+    found = max(looked, key=lambda each: each.steps)
+    assert sum(each.steps for each in looked) == found.steps, f"two evaluators both changed alerts of {rule}"
+    before = await _rows(con)
+    assert (await look_once(con, settings, now=at)).steps == 0, f"a second look changed alerts of {rule}"
+    assert await _rows(con) == before, f"a second look wrote alerts of {rule}"
+    query = "SELECT EXISTS (SELECT FROM core.alert WHERE rule = $1 AND raised_at IS NOT NULL)"
+    RAISED[rule] = RAISED.get(rule, False) or await con.fetchval(query, rule)
+    return found
+
+
+def untrue(marks: Iterable[tuple[str, str]], raised: Mapping[str, bool]) -> list[str]:
+    """The marks (`fires` or `stays_quiet`, rule) that a test does not bear out; what nobody looked for is untrue."""
+    return [f"{mark} of {rule}" for mark, rule in marks if raised.get(rule) is not (mark == "fires")]
+
+
+@asynccontextmanager
+async def _evaluators(con: Connection) -> AsyncIterator[list[Connection]]:
+    """The test's connection and another one; alone where the server has one session only."""
+    if "emscripten" in str(await con.fetchval("SELECT version()")).lower():
+        yield [con]
+        return
+    parameters, (host, port) = con._params, con._addr  # type: ignore[union-attr]
+    login = f"{parameters.user}:{parameters.password}@{host}:{port}/{parameters.database}"
+    other = await connect(f"postgresql://{login}", name="test-evaluator")
+    try:
+        yield [con, other]
+    finally:
+        await other.close()
+
+
+async def _rows(con: Connection) -> list[Row]:
+    """All alerts, and in which transaction each was written last."""
+    return await con.fetch("SELECT *, xmin::text FROM core.alert ORDER BY alert_id")
 
 
 async def alerts(con: Connection, rule: str) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import community_server, servers
+from tests import alert_rig, community_server, servers
+from tests.marked_rules import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,15 @@ def community() -> Iterator[community_server.Community]:
     """TimescaleDB's community edition over one connection."""
     with community_server.community_server() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _rules_do_as_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test marked with `fires` or `stays_quiet` has looked for these rules, and each came to what the mark says."""
+    alert_rig.RAISED.clear()
+    yield
+    marks = [(mark.name, rule) for mark in request.node.iter_markers() if mark.name in MARKS for rule in mark.args]
+    assert alert_rig.untrue(marks, alert_rig.RAISED) == []
 
 
 EDITIONS = {"plain": "database", "timescale": "timescale_database", "community": "community"}

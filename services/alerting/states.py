@@ -67,8 +67,7 @@ def _go_on(alert: Alert, seen: Observation, conduct: Conduct, now: int) -> Chang
     if seen.sign is Sign.GOOD:
         return ended(alert, seen.occurred_at, now)
     if seen.sign is not Sign.BAD:
-        broken = seen.sign is Sign.BAND and alert.state is State.PENDING
-        return Change(alert, None) if broken else noticed(alert, seen)
+        return Change(alert, None) if alert.state is State.PENDING else noticed(alert, seen)
     if alert.state is not State.PENDING:
         return _still_bad(alert, seen, conduct, now)
     if now - alert.occurred_at >= conduct.duration_us:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from services.alerting.life import begun, differs, ended, noticed, on, raised, withdrawn
+from services.alerting.life import begun, differs, ended, on, raised, withdrawn
 from services.alerting.model import Change, Outcome, State
 from services.alerting.series import episodes
 
@@ -54,10 +54,10 @@ def decide_windows(
     for episode in found:
         alert = next((each for each in left if _overlap(each, episode)), None)
         if alert is None:
-            new.append(_new(episode, conduct, now))
+            new.append(_newest(_new(episode, conduct, now), points))
         else:
             left.remove(alert)
-            changes.append(_matched(alert, episode, points, conduct, now))
+            changes.append(_newest(_matched(alert, episode, conduct, now), points))
     # what ends comes before what begins: of one subject only one may be open
     return [each for each in [*(withdrawn(alert, now) for alert in left), *changes, *new] if each is not None]
 
@@ -80,16 +80,21 @@ def _new(episode: Episode, conduct: Conduct, now: int) -> Change | None:
     return _over(Change(None, fired, ("firing",)), episode, now)
 
 
-def _matched(
-    alert: Alert, episode: Episode, points: Sequence[Observation], conduct: Conduct, now: int
-) -> Change | None:
+def _matched(alert: Alert, episode: Episode, conduct: Conduct, now: int) -> Change:
     after, steps = _stands(alert, episode, conduct, now)
     if episode.ended_at is None and after.state is State.RESOLVED:
         after, steps = raised(after, None, now, conduct), ("reopened",)
-    change = _over(Change(alert, after, steps), episode, now)
-    if change.after != alert:
+    return _over(Change(alert, after, steps), episode, now)
+
+
+def _newest(change: Change | None, points: Sequence[Observation]) -> Change | None:
+    """The change with the newest point as what an open alert saw latest, or None if nothing changes."""
+    if change is None or change.after is None:
         return change
-    return noticed(alert, points[-1]) if points and alert.is_open else None
+    after = change.after
+    if points and points[-1].latest and after.is_open:
+        after = replace(after, latest=points[-1].latest)
+    return None if after == change.before else Change(change.before, after, change.steps)
 
 
 def _stands(alert: Alert, episode: Episode, conduct: Conduct, now: int) -> tuple[Alert, tuple[str, ...]]:

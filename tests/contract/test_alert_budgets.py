@@ -74,6 +74,7 @@ def facts(rows: list[dict[str, Any]]) -> list[tuple[str, str, int, int]]:
     ]
 
 
+@pytest.mark.fires("BudgetExceeded")
 async def test_alerts_name_row_reading_and_exact_sum_of_every_crossing_once_each(con: Connection) -> None:
     """All months reach 80 %, January to March cross 100 %; the other three have no such alert."""
     await steel.book(con, steel.arrivals(await steel.add_works(con)))
@@ -134,6 +135,7 @@ async def test_a_running_month_is_news_until_it_ends(con: Connection) -> None:
     assert (alert["state"], alert["outcome"]) == ("resolved", "cleared")
 
 
+@pytest.mark.stays_quiet("BudgetExceeded")
 async def test_a_budget_below_its_levels_has_no_alert(con: Connection) -> None:
     """A reading less than what crosses."""
     register = await steel.add_works(con)
@@ -152,6 +154,7 @@ def this_month(allowance: int) -> tuple[Draft, int]:
     return replace(MONTHLY, year=now.year, parts=dict.fromkeys(range(1, 13), allowance)), middle
 
 
+@pytest.mark.fires("BudgetPaceHigh")
 async def test_a_plant_ahead_of_its_planned_curve_is_warned_and_one_behind_it_is_not(con: Connection) -> None:
     """BudgetPaceHigh: 14 of about 30 days gone, and the share used against that; missing data clears nothing."""
     register = await steel.add_works(con)
@@ -185,6 +188,7 @@ async def test_missing_data_never_turns_a_budget_green(con: Connection) -> None:
     assert (alert["state"], alert["latest"]["state"]) == ("firing", "unknown")
 
 
+@pytest.mark.fires("IntensityHigh")
 async def test_more_energy_per_unit_than_the_limit_is_told_and_a_higher_limit_ends_it(con: Connection) -> None:
     """80,230.41 kWh of March for 1,000 t are 80.23 kWh/t: above 80, within 81; undeclared output is unknown."""
     await steel.book(con, steel.arrivals(await steel.add_works(con)))
@@ -209,6 +213,7 @@ async def test_more_energy_per_unit_than_the_limit_is_told_and_a_higher_limit_en
     assert [row["state"] for row in await alerts(con, "IntensityHigh")] == ["resolved"]
 
 
+@pytest.mark.fires("BudgetForecastHigh")
 async def test_a_forecast_above_the_allowance_is_told_and_one_within_it_is_not(con: Connection) -> None:
     """Two weeks at twice the allowance's pace end above it; the forecast is made by the look itself."""
     register = await steel.add_works(con)

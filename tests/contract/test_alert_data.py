@@ -48,6 +48,7 @@ async def clock(con: Connection) -> int:
     return now
 
 
+@pytest.mark.fires("RegisterBreak")
 async def test_a_confirmed_jump_is_a_break_until_acknowledged(con: Connection) -> None:
     """Three counting readings at another level: the meter was swapped; acknowledging settles event and alert."""
     register = await add_counter(con)
@@ -79,6 +80,7 @@ async def test_a_break_that_a_late_reading_explains_is_withdrawn(con: Connection
     assert (alert["state"], alert["outcome"]) == ("resolved", "withdrawn")
 
 
+@pytest.mark.fires("ReadingOverruled")
 async def test_a_baseline_that_was_false_is_overruled(con: Connection) -> None:
     """An accepted reading too high, and those after it below: its energy was taken back."""
     register = await add_counter(con, max_rate=Decimal(100))
@@ -92,6 +94,7 @@ async def test_a_baseline_that_was_false_is_overruled(con: Connection) -> None:
     assert alert["evidence"]["events"][0]["read_at"] == "2026-03-01T16:30:00Z"
 
 
+@pytest.mark.fires("ActInconsistent")
 async def test_a_final_value_that_no_reading_allows_is_inconsistent(con: Connection) -> None:
     """Below the last reading; withdrawing the act ends it."""
     register = await add_counter(con)
@@ -108,6 +111,7 @@ async def test_a_final_value_that_no_reading_allows_is_inconsistent(con: Connect
     assert [row["outcome"] for row in await alerts(con, "ActInconsistent")] == ["withdrawn"]
 
 
+@pytest.mark.stays_quiet("ActInconsistent", "RegisterBreak", "ReadingOverruled")
 async def test_a_consistent_act_raises_nothing(con: Connection) -> None:
     """A final value that the last reading allows."""
     register = await add_counter(con)
@@ -126,6 +130,7 @@ def conflict(at: int, code: str = "conflict") -> Rejection:
     return Rejection(code, "5 received, 4 stands", "keu/v1/works/m1/readings", b"{}", "0/registers/import", "works", at)
 
 
+@pytest.mark.fires("DataConflict")
 async def test_two_values_for_one_instant_are_told_once_a_topic_until_acknowledged(con: Connection) -> None:
     """The same again after that is news again."""
     await add_counter(con)
@@ -158,6 +163,7 @@ async def closed_days(con: Connection, gap: range, *, stood: bool) -> int:
     return register
 
 
+@pytest.mark.fires("BackdatedChange")
 async def test_late_energy_in_a_closed_day_is_told_with_old_and_new_figures(con: Connection) -> None:
     """A late reading in the night's leg moves energy over midnight: both days changed."""
     register = await closed_days(con, NIGHT, stood=True)
@@ -185,6 +191,7 @@ async def test_a_closed_day_that_was_loaded_a_moment_ago_is_listed_but_not_paged
     assert [row["historical"] for row in await alerts(con, "BackdatedChange")] == [True]
 
 
+@pytest.mark.stays_quiet("BackdatedChange")
 async def test_late_readings_that_move_nothing_over_a_days_edge_change_no_day(con: Connection) -> None:
     """Filling the gap at noon leaves the day's sum as it was."""
     register = await closed_days(con, NOON, stood=True)
@@ -193,6 +200,7 @@ async def test_late_readings_that_move_nothing_over_a_days_edge_change_no_day(co
     assert await alerts(con, "BackdatedChange") == []
 
 
+@pytest.mark.stays_quiet("BackdatedChange")
 async def test_a_change_of_a_day_not_yet_old_is_no_backdated_change(con: Connection) -> None:
     """Late data of yesterday is normal traffic."""
     now = await clock(con)
@@ -212,6 +220,7 @@ async def small_district(con: Connection, **register: Any) -> int:
     return await add_register(con, "works-1", "m1", **register)
 
 
+@pytest.mark.fires("FactorMissing")
 async def test_energy_without_a_factor_is_told_by_carrier_and_year(con: Connection) -> None:
     """A region without factors: CO₂ is unknown, not zero; entering the factor ends it."""
     register = await small_district(con)
@@ -228,6 +237,7 @@ async def test_energy_without_a_factor_is_told_by_carrier_and_year(con: Connecti
     assert [row["state"] for row in await alerts(con, "FactorMissing")] == ["resolved"]
 
 
+@pytest.mark.stays_quiet("FactorMissing")
 async def test_a_register_that_needs_no_factor_misses_none(con: Connection) -> None:
     """Declared exempt, with its reason."""
     register = await small_district(con, carrier="fresh_water", unit="m3", emission_exempt="新水")
@@ -236,6 +246,7 @@ async def test_a_register_that_needs_no_factor_misses_none(con: Connection) -> N
     assert await alerts(con, "FactorMissing") == []
 
 
+@pytest.mark.fires("DemandHigh")
 async def test_a_demand_above_its_limit_is_told_by_the_quarter_hour(con: Connection) -> None:
     """4 × 300 kWh are 1,200 kW over 1,199; within the band to 95 % nothing changes; a site without limit has none."""
     register = await small_district(con)
@@ -256,6 +267,7 @@ async def test_a_demand_above_its_limit_is_told_by_the_quarter_hour(con: Connect
     assert (alert["state"], alert["ended_at"]) == ("resolved", T0 + 5 * QUARTER)
 
 
+@pytest.mark.stays_quiet("DemandHigh")
 async def test_a_demand_at_its_limit_is_not_above_it(con: Connection) -> None:
     """Exactly 1,200 kW."""
     register = await small_district(con)
@@ -264,6 +276,7 @@ async def test_a_demand_at_its_limit_is_not_above_it(con: Connection) -> None:
     assert await alerts(con, "DemandHigh") == []
 
 
+@pytest.mark.fires("IngestLagHigh")
 async def test_ingest_that_gives_no_sign_of_life_is_told_and_one_that_does_is_not(con: Connection) -> None:
     """Never any worker is unknown; two minutes without a sign is too long; a sign ends it."""
     now = await clock(con)
@@ -280,6 +293,7 @@ async def test_ingest_that_gives_no_sign_of_life_is_told_and_one_that_does_is_no
     assert [row["state"] for row in await alerts(con, "IngestLagHigh")] == ["resolved"]
 
 
+@pytest.mark.fires("IngestLagHigh")
 async def test_readings_that_lie_about_for_minutes_are_told_but_backfill_is_not(con: Connection) -> None:
     """The median lag of registers that report now; a register whose newest reading is old does not count."""
     now = await clock(con)
@@ -317,6 +331,7 @@ async def yesterday(con: Connection, missing: range) -> None:
     await take(con, register, [(start + n * QUARTER, n * 1000) for n in range(-96, count) if n not in missing])
 
 
+@pytest.mark.fires("CompletenessLow")
 async def test_a_day_with_too_few_readings_is_told_with_its_registers_and_ends_when_they_are_resent(
     con: Connection,
 ) -> None:
@@ -335,6 +350,7 @@ async def test_a_day_with_too_few_readings_is_told_with_its_registers_and_ends_w
 
 
 @pytest.mark.parametrize("missing", [0, 9])
+@pytest.mark.stays_quiet("CompletenessLow")
 async def test_a_day_at_the_national_gate_is_complete_enough(con: Connection, missing: int) -> None:
     """87 of 96 are 90.6 %."""
     await yesterday(con, range(missing))

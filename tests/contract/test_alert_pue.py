@@ -49,6 +49,7 @@ async def pue_high(con: Connection, now: int) -> list[dict[str, Any]]:
     return await alerts(con, "PueHigh")
 
 
+@pytest.mark.fires("PueHigh")
 async def test_a_rise_is_one_alert_held_through_1_46_and_resolved_below_1_45(con: Connection) -> None:
     """Looked at after every hour, or once at the end: the same alert."""
     ratios = ["1.4", "1.6", "1.6", "1.6", "1.46", "1.46", "1.6", "1.46", "1.44", "1.44"]
@@ -71,6 +72,7 @@ async def test_a_rise_is_one_alert_held_through_1_46_and_resolved_below_1_45(con
     assert alert["summary_zh"].startswith("示例数据中心 · 一号机房：1h PUE 1.6，限值 1.5。")
 
 
+@pytest.mark.stays_quiet("PueHigh")
 async def test_a_pue_within_its_limit_raises_nothing(con: Connection) -> None:
     """Exactly 1.5 is allowed, and half an hour above it is too short."""
     await declare(con)
@@ -78,6 +80,7 @@ async def test_a_pue_within_its_limit_raises_nothing(con: Connection) -> None:
     assert await pue_high(con, end) == []
 
 
+@pytest.mark.fires("PueHigh", "MeterSilent")
 async def test_a_stopped_it_meter_neither_raises_nor_clears_but_is_silent(con: Connection) -> None:
     """PUE becomes unknown; MeterSilent names the meter."""
     await declare(con)
@@ -95,6 +98,7 @@ async def test_a_stopped_it_meter_neither_raises_nor_clears_but_is_silent(con: C
     assert "ups" in [each["meter"] for each in silent["evidence"]["meters"]]
 
 
+@pytest.mark.stays_quiet("PueHigh")
 async def test_a_stopped_it_meter_does_not_raise(con: Connection) -> None:
     """The total alone is no PUE, however high."""
     await declare(con)
@@ -104,6 +108,7 @@ async def test_a_stopped_it_meter_does_not_raise(con: Connection) -> None:
     assert await pue_high(con, end + 6 * HOUR_US) == []
 
 
+@pytest.mark.fires("PueImplausible")
 async def test_it_energy_not_below_the_total_is_implausible(con: Connection) -> None:
     """A data fault, not efficiency: PueImplausible opens, PueHigh does not; it ends with a sound hour."""
     await declare(con)
@@ -173,6 +178,7 @@ async def test_it_is_historical_when_found_more_than_a_day_late(con: Connection)
 
 @pytest.mark.parametrize("settings", [{}, HOURLY], ids=["shipped", "hourly"])
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.stays_quiet("PueHigh", "PueReportedHigh", "PueDisagrees", "PueImplausible")
 async def test_the_recorded_data_centre_raises_nothing(
     con: Connection, shared: Path, name: str, settings: dict[str, str]
 ) -> None:
@@ -206,6 +212,7 @@ async def reported(con: Connection, values: list[str], *, first: int = START) ->
     return first + len(values) * HOUR_US
 
 
+@pytest.mark.fires("PueReportedHigh")
 async def test_a_reported_pue_warns_by_the_same_band_where_nothing_is_metered(con: Connection) -> None:
     """Above 1.5 for the duration, held through 1.46, resolved below 1.45; said to be the operator's."""
     await declare(con, "{category: 1, reported: dcim/pue}")
@@ -219,6 +226,8 @@ async def test_a_reported_pue_warns_by_the_same_band_where_nothing_is_metered(co
     assert [row["state"] for row in await alerts(con, "PueReportedHigh")] == ["resolved"]
 
 
+@pytest.mark.fires("PueDisagrees")
+@pytest.mark.stays_quiet("PueReportedHigh")
 async def test_a_reported_pue_does_not_warn_where_energy_is_metered(con: Connection) -> None:
     """The meters decide; that both disagree is another alert."""
     await declare(con)
@@ -233,6 +242,7 @@ async def test_a_reported_pue_does_not_warn_where_energy_is_metered(con: Connect
     )  # fmt: skip
 
 
+@pytest.mark.stays_quiet("PueDisagrees")
 async def test_a_reported_pue_close_to_the_measured_one_does_not_disagree(con: Connection) -> None:
     """0.05 apart is within the tolerance."""
     await declare(con)

@@ -28,6 +28,7 @@ async def con(edition_database: str) -> AsyncIterator[Connection]:
     await opened.close()
 
 
+@pytest.mark.fires("MeterSilent")
 async def test_silent_meters_of_a_site_are_one_alert_with_the_meters_inside(con: Connection) -> None:
     """Four intervals of 15 minutes after its last reading a meter is silent; the next reading ends it."""
     register = await add_counter(con)
@@ -77,6 +78,7 @@ async def test_a_meter_that_fell_silent_half_a_year_ago_is_historical(con: Conne
     assert [(row["state"], row["historical"]) for row in await alerts(con, "MeterSilent")] == [("firing", True)]
 
 
+@pytest.mark.fires("ReadingHeld")
 async def test_a_held_reading_raises_after_a_minute_and_ends_with_the_next_plausible_one(con: Connection) -> None:
     """A spike of 5 GWh is held; the alert names the register, the baseline and what was held."""
     register = await add_counter(con)
@@ -96,6 +98,7 @@ async def test_a_held_reading_raises_after_a_minute_and_ends_with_the_next_plaus
     assert await steps(con, "ReadingHeld") == ["firing", "resolved"]
 
 
+@pytest.mark.stays_quiet("ReadingHeld")
 async def test_a_spike_settled_within_the_minute_never_was_an_alert(con: Connection) -> None:
     """Pending leaves no trace."""
     register = await add_counter(con)

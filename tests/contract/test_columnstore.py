@@ -121,6 +121,7 @@ async def test_maintenance_that_fails_warns_and_one_that_works_does_not(con: Con
     assert await steps(con, "MaintenanceFailed") == ["firing", "resolved"]
 
 
+@pytest.mark.fires("MaintenanceFailed")
 async def test_maintenance_that_is_not_run_any_more_warns(con: Connection) -> None:
     """Two days after the last run of any task; a database that was never maintained is no alert."""
     now: int = await con.fetchval("SELECT clock_timestamp()")
@@ -132,6 +133,16 @@ async def test_maintenance_that_is_not_run_any_more_warns(con: Connection) -> No
     await look(con, "MaintenanceFailed", now + 3 * DAY_US)
     (alert,) = await alerts(con, "MaintenanceFailed")
     assert alert["subject"] == "maintenance"
+
+
+@pytest.mark.stays_quiet("MaintenanceFailed")
+async def test_maintenance_that_succeeds_every_day_does_not_warn(con: Connection) -> None:
+    """Two days after the last run are allowed."""
+    await maintain(con, LIMITS)
+    newest: int = await con.fetchval("SELECT max(ended_at) FROM core.maintenance_run")
+    for later in (0, DAY_US, 2 * DAY_US):
+        await look(con, "MaintenanceFailed", newest + later)
+    assert await alerts(con, "MaintenanceFailed") == []
 
 
 JOBS = {"works": "BEGIN PERFORM 1; END", "fails": "BEGIN RAISE EXCEPTION 'no room'; END"}

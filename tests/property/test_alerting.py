@@ -7,14 +7,19 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.alerting.life import begun, raised
 from services.alerting.model import Alert, Change, Conduct, Observation, Outcome, Severity, Sign, State
 from services.alerting.series import episodes
 from services.alerting.states import decide_states
 from services.alerting.thresholds import Thresholds
 from services.alerting.windows import decide_windows, restart
+from services.rules.catalogue import RULES
+from services.rules.file import default_rules
+from services.rules.model import Mode
 
 BAND = Thresholds(Decimal("1.5"), Decimal("1.45"))
 STEP = 900
@@ -30,7 +35,7 @@ def point(index: int, value: str | None) -> Observation:
     number = None if value is None else Decimal(value)
     return Observation(
         rule="PueHigh", subject="hall", sign=BAND.sign(number), occurred_at=(index + 1) * STEP, value=number,
-        evidence={"at": index},
+        evidence={"at": index}, latest={"window": index},
     )  # fmt: skip
 
 
@@ -39,11 +44,10 @@ def series(values: list[str | None]) -> list[Observation]:
     return [point(index, value) for index, value in enumerate(values)]
 
 
-def crossings(values: list[str | None]) -> int:
+def crossings(signs: list[Sign]) -> int:
     """How often a series goes the whole way from below the band to above it; its start counts as below."""
     found, is_below = 0, True
-    for value in values:
-        sign = BAND.sign(None if value is None else Decimal(value))
+    for sign in signs:
         if sign is Sign.BAD and is_below:
             found, is_below = found + 1, False
         is_below = is_below or sign is Sign.GOOD
@@ -98,21 +102,67 @@ def conduct(duration: int) -> Conduct:
     return Conduct(duration, Severity.WARNING)
 
 
-@given(st.lists(st.sampled_from(["1.45", "1.46", "1.47", "1.49", "1.5"])), DURATIONS)
-def test_within_its_band_a_series_changes_no_state(values: list[str], duration: int) -> None:
+BANDED = [name for name, rule in RULES.items() if rule.parameters.keys() & {"clear", "clear_ratio"}]
+SHARES = st.sampled_from(["-1", "-0.01", "0", "0.5", "1", "1.01", "2"])
+"""How far into its rule's band a value lies, from the clearing (0) to the raising threshold (1)."""
+
+
+def band_of(rule: str) -> Thresholds:
+    """The thresholds of a rule as shipped; of a demand those of a limit of 1,000 kW."""
+    shipped = default_rules()[rule]
+    if "clear_ratio" in shipped.rule.parameters:
+        return Thresholds(Decimal(1000), 1000 * shipped.number("clear_ratio"))
+    return shipped.thresholds
+
+
+def signs_of(band: Thresholds, shares: list[str | None]) -> list[Sign]:
+    """What values at these parts of a band say; None is unknown."""
+    width = band.raise_at - band.clear_at
+    return [band.sign(None if share is None else band.clear_at + width * Decimal(share)) for share in shares]
+
+
+def firings(rule: str, signs: list[Sign], duration: int, *, from_firing: bool = False) -> tuple[int, bool]:
+    """How often a rule fires on a series, point after point, and whether it does so at the end."""
+    points = [replace(point(index, None), rule=rule, sign=sign) for index, sign in enumerate(signs)]
+    if RULES[rule].mode is Mode.WINDOWS:
+        found = episodes(points, duration, firing_since=0 if from_firing else None)
+        return sum(each.fired is not None for each in found), any(e.is_firing and e.ended_at is None for e in found)
+    store, held, fired = Store(), conduct(duration), 0
+    if from_firing:
+        store.write([Change(None, raised(begun(point(-1, "1.6"), held), None, 0, held), ("firing",))])
+    for seen in points:
+        present = {each.subject: each for each in store.alerts.values() if each.is_open}
+        changes = decide_states([seen], present, {}, held, seen.occurred_at)
+        store.write(changes)
+        fired += sum("firing" in each.steps for each in changes)
+    return fired, any(each.state is State.FIRING for each in store.alerts.values())
+
+
+def test_every_rule_with_a_band_is_proven_here() -> None:
+    """Those with a clearing threshold; the others have no band to flutter in."""
+    assert {"PueHigh", "BudgetPaceHigh", "CompletenessLow", "DemandHigh", "IngestLagHigh"} <= set(BANDED)
+    assert all(band_of(rule).raise_at != band_of(rule).clear_at for rule in BANDED)
+
+
+@pytest.mark.parametrize("rule", BANDED)
+@given(shares=st.lists(st.sampled_from(["0.01", "0.5", "0.99"])), duration=DURATIONS)
+def test_within_its_band_a_series_changes_no_state(rule: str, shares: list[str | None], duration: int) -> None:
     """Neither up, where it was not firing, nor down, where it was."""
-    assert episodes(series([*values]), duration) == []
-    (firing,) = episodes(series([*values]), duration, firing_since=0)
-    assert (firing.is_firing, firing.ended_at) == (True, None)
+    signs = signs_of(band_of(rule), shares)
+    assert set(signs) <= {Sign.BAND}
+    assert firings(rule, signs, duration) == (0, False)
+    assert firings(rule, signs, duration, from_firing=True) == (0, True)
 
 
-@given(VALUES, DURATIONS)
-def test_a_series_fires_at_most_once_for_each_full_crossing(values: list[str | None], duration: int) -> None:
-    """However it flutters in the band, and wherever it is unknown."""
-    found = episodes(series(values), duration)
-    assert sum(each.is_firing for each in found) <= crossings(values)
+@pytest.mark.parametrize("rule", BANDED)
+@given(shares=st.lists(st.one_of(st.none(), SHARES), max_size=40), duration=DURATIONS)
+def test_a_series_fires_at_most_once_for_each_full_crossing(rule: str, shares: list[str | None], duration: int) -> None:
+    """However it flutters about the band, and wherever it is unknown."""
+    signs = signs_of(band_of(rule), shares)
+    fired, _ = firings(rule, signs, duration)
+    assert fired <= crossings(signs)
     if duration == 0:
-        assert sum(each.is_firing for each in found) == crossings(values)
+        assert fired == crossings(signs)
 
 
 @given(VALUES, DURATIONS)
@@ -180,6 +230,19 @@ def test_states_keep_one_alert_open_and_end_it_only_on_good_or_gone(signs: list[
                 assert sign == "bad"
         again = {each.subject: each for each in store.alerts.values() if each.is_open}
         assert decide_states(seen, again, closed, rule, now) == [] or sign == "band"
+
+
+@given(st.lists(st.sampled_from(list(Sign)), max_size=30), DURATIONS)
+def test_a_state_fires_only_where_it_was_known_to_be_bad_all_along(signs: list[Sign], duration: int) -> None:
+    """What was not known for a while has not lasted, as with windows."""
+    store, held = Store(), conduct(duration)
+    for index, sign in enumerate(signs):
+        seen = replace(point(index, None), sign=sign)
+        present = {each.subject: each for each in store.alerts.values() if each.is_open}
+        changes = decide_states([seen], present, {}, held, seen.occurred_at)
+        store.write(changes)
+        if any("firing" in each.steps for each in changes):
+            assert set(signs[index - duration // STEP : index + 1]) == {Sign.BAD}
 
 
 def test_a_widened_alert_that_was_acknowledged_fires_again() -> None:

@@ -118,7 +118,7 @@ def _point(look: Look, window: str, pue: Pue, seen: Seen) -> Observation:
             "window_ends_at": iso(pue.ends_at),
             "value": None if seen.value is None else str(seen.value),
             "sign": seen.sign.value,
-            "why": pue.why or pue.reported_why,
+            "why": (pue.why or pue.reported_why) if seen.sign is Sign.UNKNOWN else None,
         },
     )
 
