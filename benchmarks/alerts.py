@@ -1,6 +1,6 @@
 """From the commit that completes a rule's duration to the alert row, under a steady load of readings.
 
-    .venv/bin/python benchmarks/alerts.py [--seconds 60] [--rate 1000] [--registers 1000]
+    .venv/bin/python -m benchmarks.alerts [--seconds 60] [--rate 1000] [--registers 1000]
 
 A writer books batches at the rate, an evaluator runs as its own process, and a prober makes alerts due one after the
 other: by a break of a register, by a demand above its limit, and by a data centre's

@@ -1,6 +1,6 @@
 """Back-test of the budget forecast on the real steel half-year: how often the end of a month was within the band.
 
-    python benchmarks/forecast.py [STEEL_CSV]
+    .venv/bin/python -m benchmarks.forecast [STEEL_CSV]
 
 On every day of every month from the 22nd day of the recording on, the rest of the month is forecast from the days
 before alone and compared with what came. A band of P10 to P90 should hold 80 % of the ends.

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from services.alerting.life import ended
 from services.alerting.model import Sign, State
 from services.alerting.occurrences import decide_occurrences
 from services.alerting.states import decide_states
@@ -43,13 +44,20 @@ class Looked:
 
 
 async def look_once(con: Connection, version: RuleVersion, *, now: int | None = None) -> Looked:
-    """Look for one rule and write what changed. `now`: the moment to judge by, in µs; default: the database's clock."""
+    """Look for one rule and write what changed; a rule that is switched off only ends its alerts.
+
+    `now`: the moment to judge by, in µs; default: the database's clock. What a rule does not look at while it is off,
+    it looks at when it is on again.
+    """
     started, rule = time.monotonic(), version.rule.name
     async with con.transaction():
         await lock_rule(con, rule)
         mark = await clock(con)
         at = mark if now is None else now
         present = await open_alerts(con, rule)
+        if not version.enabled:
+            steps = await write_changes(con, [ended(alert, at, at) for alert in present.values()], at)
+            return Looked(rule, 0, steps, time.monotonic() - started)
         since = await mark_of(con, rule) - MARGIN_US
         look = Look(version, at, since, frozenset(present))
         observed, changes = await _decide(con, look, present)

@@ -82,8 +82,8 @@ _ALL: Final = (
         Severity.WARNING,
         "用能预算达到限额",
         "Budget level reached",
-        "{name_zh}：累计 {value} {unit}，已达预算的 {level} %。安排余下期间的用能，或申请调整预算",
-        "{name_en}: {value} {unit} so far, {level} % of the budget. Plan the rest, or ask for a new budget",
+        "{name_zh}：累计 {value} {unit}，已达预算的 {level} %（{limit} {unit}）。安排余下期间的用能，或申请调整预算",
+        "{name_en}: {value} {unit}, above {level} % of the budget ({limit} {unit}). Plan the rest, or ask for more",
         every_s=2.0,
     ),
     Rule(

@@ -145,6 +145,17 @@ async def test_a_changed_rule_is_a_dated_version_that_the_alert_names(con: Opene
     assert [tuple(each) for each in history] == [(1, "shipped"), (2, "li")]
 
 
+async def test_a_rule_that_is_switched_off_ends_its_alerts_and_switched_on_again_goes_on(con: Opened) -> None:
+    """Nobody is reminded of what nobody wants to know; what went on meanwhile is found again."""
+    settings = {name: each.settings for name, each in default_rules().items()}
+    await take(con, await add_counter(con), [(T0, 0)])
+    for enabled, expected in ((True, "firing"), (False, "resolved"), (True, "firing")):
+        await set_rules(con, settings | {"MeterSilent": settings["MeterSilent"] | {"enabled": enabled}}, "li")
+        await Evaluator("", asyncio.Event()).round(con)
+        assert [row["state"] for row in await alerts(con, "MeterSilent")] == [expected]
+    assert await steps(con, "MeterSilent") == ["firing", "resolved", "reopened"]
+
+
 async def test_replaying_half_a_year_pages_nobody(con: Opened) -> None:
     """The steel works' recording with a round after every month: alerts are listed, only a digest is sent."""
     register = await steel.add_works(con)
