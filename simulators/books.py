@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter as Count
-from typing import TYPE_CHECKING, NamedTuple
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from services.accounting.fold import Fold
 from services.accounting.policy import Act
+from services.days import day_of
 from services.model import ActKind
-from services.store.access import act_as
 from services.store.acts import declare
 from services.store.cards import load_cards
 from services.store.held import find_register
+from services.store.production import add_production
 from services.store.queries import SQL
 from services.units import MILLI, factor
 from simulators.compare import Books, Compared, DayFound, compare
-from simulators.figures import Figure, days_of, figures
+from simulators.figures import ZONE, days_of, periods
 from simulators.incidents import TOLD, What
 from simulators.ledger import booked_unit, level
+from simulators.production import production
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping
+    from collections.abc import AsyncIterator, Mapping
     from datetime import date
-    from decimal import Decimal
 
     from services.accounting.state import Segment
     from services.store.cards import Card
@@ -46,6 +49,20 @@ async def declare_told(con: Connection, fleet: Fleet, truth: Truth, author: str)
     return declared
 
 
+async def declare_production(con: Connection, truth: Truth, author: str) -> int:
+    """Declare what the plants made in every whole month, under the names that the example budgets use; how many."""
+    months = {
+        day_of(ZONE, period.starts_us) for period in periods(truth.from_us, truth.hour_count) if period.span == "1mo"
+    }
+    made: dict[tuple[str, date, str], Decimal] = defaultdict(Decimal)
+    for each in production(truth.hours, truth.from_us, truth.seed):
+        if (month := each.day.replace(day=1)) in months:
+            made[each.site, month, each.product] += each.tonnes
+    for (site, month, product), tonnes in made.items():
+        await add_production(con, site, month, product, tonnes, "t", author=author)
+    return len(made)
+
+
 def act_of(incident: Incident, counter: Counter) -> Act:
     """The act that an operator enters for a reset or a swap."""
     at = incident.from_us
@@ -54,38 +71,6 @@ def act_of(incident: Incident, counter: Counter) -> Act:
     resolution = counter.point.resolution
     final, start = counter.shown_before(at) * resolution, counter.shown_steps(at) * resolution
     return Act(ActKind.REPLACEMENT, at, final=final, start=start)
-
-
-class FigureFound(NamedTuple):
-    """A known figure of the database beside the true one."""
-
-    true: Figure
-    stored: Decimal
-    is_plain: bool
-    """Whether every hour of the registers that it follows from is right, so that it must be equal."""
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether it is another one, and nothing says why."""
-        return self.is_plain and self.stored != self.true.value
-
-
-async def compare_figures(
-    con: Connection, fleet: Fleet, truth: Truth, not_right: Collection[tuple[Key, date]]
-) -> list[FigureFound]:
-    """CO₂ and PUE of whole days, where the views know them; `not_right`: registers and days with other hours."""
-    points = [counter.point for counter in fleet.counters.values()]
-    all_true = list(figures(points, truth.hours, truth.from_us))
-    true = {(each.kind, each.where, each.carrier, each.day): each for each in all_true}
-    days = [each.day for each in all_true]
-    async with con.transaction(readonly=True):
-        await act_as(con, "tanfeng_district")
-        rows = await con.fetch(SQL["known_figures"], min(days), max(days)) if days else []
-    return [
-        FigureFound(each, row["value"], not any((key, each.day) in not_right for key in each.keys))
-        for row in rows
-        if (each := true.get((row["kind"], row["place"], row["carrier"], row["day"]))) is not None
-    ]
 
 
 async def compare_all(con: Connection, fleet: Fleet, truth: Truth) -> AsyncIterator[tuple[Key, Compared]]:
@@ -109,7 +94,8 @@ def _compare(books: Books, days: Mapping[date, int], counter: Counter, truth: Tr
         return round(counter.shown_steps(at) * step)
 
     whole = max(1, int(step))
-    found = compare(books, truth.hours[counter.point.key], truth.from_us, whole, flowed, shown)
+    point = counter.point
+    found = compare(books, truth.hours[point.key], truth.from_us, whole, point.interval_us, flowed, shown)
     hours = days_of([hour.booked for hour in found.hours], truth.from_us)
     found.days = [DayFound(day, days.get(day, 0), sum_) for day, sum_ in hours.items() if days.get(day, 0) != sum_]
     return found
@@ -127,6 +113,7 @@ async def _books(con: Connection, card: Card) -> Books:
         doubts={row["read_at"]: row["outcome"] for row in await con.fetch(SQL["doubts_of"], card.register_id)},
         events=[(row["kind"], row["read_at"]) for row in await con.fetch(SQL["open_events_of"], card.register_id)],
         segments=_standing(fold.effects.segments),
+        bound=lambda start, end: card.policy.rules_at(end).bound(end - start),
         ledger={row[0]: tuple(row)[1:] for row in await con.fetch(SQL["ledger_of"], card.register_id)},
     )
 

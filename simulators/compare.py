@@ -1,9 +1,9 @@
 """Books against truth, per register and hour: what is right, estimated, held, missing, interpolated, or wrong.
 
 A difference is honest where the books themselves say that they do not know: an estimated mark in that hour, an event
-whose leg touches it, or seconds that are not covered. One more kind is only half said: a leg within the register's
-gap that passes the hour's edge without a reading there is split in proportion; only completeness shows it, so it is
-counted apart and must not be more than the leg. Everything else is a silent error.
+whose leg touches it, or seconds that are not covered. A leg that passes the hour's edge is split in proportion: between
+readings that came as often as they should that is the register's own resolution (interpolated, and never more than the
+leg); where one is missing at the edge and the books do not say so, it is `not_marked`, a silent error like every other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from services.accounting.state import BASELINES
-from services.model import HOUR_US, QUARTER_US
+from services.model import HOUR_US, QUARTER_US, SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from services.accounting.state import Segment
 
 HOUR_S: Final = 3600
+MISSED: Final = 3, 2
+"""A leg of more than so many intervals (a fraction) misses a reading."""
 
 
 class Judgement(StrEnum):
@@ -35,6 +37,7 @@ class Judgement(StrEnum):
     HELD = "event"
     MISSING = "not_covered"
     INTERPOLATED = "interpolated"
+    UNMARKED = "not_marked"
     WRONG = "wrong"
 
 
@@ -49,6 +52,8 @@ class Books:
     events: Sequence[tuple[str, int]]
     segments: Sequence[Segment]
     """What a fold of the stored readings books; those taken back left out."""
+    bound: Callable[[int, int], int | None] = lambda _start, _end: None
+    """The most that may flow between two moments by the policy."""
     ledger: Mapping[int, tuple[int, int, int, int]]
     """Quarter-hour → amount, estimated amount, covered and estimated seconds."""
 
@@ -56,6 +61,10 @@ class Books:
     def baselines(self) -> list[int]:
         """Moments of the readings that count."""
         return sorted(at for at in self.values if at not in self.doubts or self.doubts[at] in BASELINES)
+
+
+SILENT: Final = frozenset({Judgement.UNMARKED, Judgement.WRONG})
+"""Differences that nothing in the books speaks of."""
 
 
 class HourFound(NamedTuple):
@@ -85,12 +94,15 @@ class DayFound(NamedTuple):
 
 
 class ReadingFound(NamedTuple):
-    """A stored reading that is not what the meter would have shown."""
+    """A stored reading that is not what the meter would have shown, and the leg that it ended."""
 
     at: int
     stored: int
     true: int
     outcome: str
+    leg: Segment | None = None
+    bound: int | None = None
+    """The most that the policy allows in the leg; None where it knows no maximum."""
 
 
 @dataclass
@@ -111,7 +123,7 @@ class Compared:
     def is_silently_wrong(self) -> bool:
         """Whether something is wrong and nothing says so."""
         accepted = any(found.outcome == "sound" for found in self.readings)
-        return bool(self.legs or self.days) or accepted or self.counts[Judgement.WRONG] > 0
+        return bool(self.legs or self.days) or accepted or any(hour.judgement in SILENT for hour in self.hours)
 
 
 def compare(
@@ -119,6 +131,7 @@ def compare(
     hours: Sequence[int],
     from_us: int,
     step: int,
+    interval_us: int,
     flowed: Callable[[int, int], int],
     shown: Callable[[int], int],
 ) -> Compared:
@@ -129,6 +142,7 @@ def compare(
         hours: True thousandths of each hour from `from_us` on.
         from_us: A full hour.
         step: One step of the register in thousandths.
+        interval_us: How often the register should be read.
         flowed: True thousandths between two moments.
         shown: The true level on the display at a moment.
     """
@@ -136,17 +150,18 @@ def compare(
     baselines = books.baselines
     windows = list(_windows(books.events, baselines, until_us))
     found = Compared()
-    found.readings = [
-        ReadingFound(at, value, shown(at), books.doubts.get(at, "sound"))
-        for at, value in sorted(books.values.items())
-        if abs(value - shown(at)) > step
-    ]
+    ending = {segment.end: segment for segment in books.segments}
+    for at, value in sorted(books.values.items()):
+        if abs(value - shown(at)) > step:
+            leg = ending.get(at)
+            bound = None if leg is None else books.bound(leg.start, leg.end)
+            found.readings.append(ReadingFound(at, value, shown(at), books.doubts.get(at, "sound"), leg, bound))
     for start, end, amount, _, _ in books.segments:
         true = flowed(start, end)
         if abs(amount - true) > step and not any(a < end and start < b for a, b in windows):
             found.legs.append(LegFound(start, end, amount, true))
     marked = _hours_of(windows, from_us)
-    passing = _passing(books.segments)
+    passing = _passing(books.segments, interval_us)
     for number, true in enumerate(hours):
         starts = from_us + number * HOUR_US
         rows = [books.ledger.get(starts + n * QUARTER_US, (0, 0, 0, 0)) for n in range(4)]
@@ -156,26 +171,38 @@ def compare(
             rows,
             step,
             marked=number in marked,
-            passing=passing.get(starts, 0) + passing.get(starts + HOUR_US, 0),
+            passing=[passing[edge] for edge in (starts, starts + HOUR_US) if edge in passing],
         )
         found.hours.append(HourFound(starts, booked, true, judged))
     return found
 
 
+def rule_of(reading: ReadingFound) -> str:
+    """The rule of DESIGN §4 that took a reading, in words."""
+    if reading.leg is None:
+        return f"taken as {reading.outcome}: the first of its register, or none that counts"
+    seconds = (reading.leg.end - reading.leg.start) // SECOND_US
+    limit = "the policy knows no maximum" if reading.bound is None else f"at most {reading.bound} may flow"
+    return f"rule 2 took it, plausible: {reading.leg.amount} in {seconds} s, where {limit}"
+
+
 def _judge(
-    difference: int, rows: Sequence[tuple[int, int, int, int]], step: int, *, marked: bool, passing: int
+    difference: int,
+    rows: Sequence[tuple[int, int, int, int]],
+    step: int,
+    *,
+    marked: bool,
+    passing: Sequence[tuple[int, bool]],
 ) -> Judgement:
-    if not difference:
-        return Judgement.RIGHT
     if abs(difference) <= step:
-        return Judgement.STEP
+        return Judgement.STEP if difference else Judgement.RIGHT
     if any(row[3] for row in rows):
         return Judgement.ESTIMATED
-    if marked:
-        return Judgement.HELD
-    if sum(row[2] for row in rows) < HOUR_S:
-        return Judgement.MISSING
-    return Judgement.INTERPOLATED if abs(difference) <= passing else Judgement.WRONG
+    if marked or sum(row[2] for row in rows) < HOUR_S:
+        return Judgement.HELD if marked else Judgement.MISSING
+    if abs(difference) > sum(amount for amount, _ in passing):
+        return Judgement.WRONG
+    return Judgement.UNMARKED if any(misses for _, misses in passing) else Judgement.INTERPOLATED
 
 
 def _windows(events: Iterable[tuple[str, int]], baselines: Sequence[int], until_us: int) -> Iterator[tuple[int, int]]:
@@ -194,10 +221,11 @@ def _hours_of(windows: Iterable[tuple[int, int]], from_us: int) -> set[int]:
     }
 
 
-def _passing(segments: Iterable[Segment]) -> dict[int, int]:
-    """Hour's edge → the amount of the leg that passes it."""
+def _passing(segments: Iterable[Segment], interval_us: int) -> dict[int, tuple[int, bool]]:
+    """Hour's edge → the amount of the leg that passes it, and whether a reading is missing there."""
+    times, parts = MISSED
     return {
-        edge: segment.amount
+        edge: (segment.amount, parts * (segment.end - segment.start) > times * interval_us)
         for segment in segments
         for edge in range((segment.start // HOUR_US + 1) * HOUR_US, segment.end, HOUR_US)
     }

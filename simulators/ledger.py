@@ -1,7 +1,8 @@
 """The ledger of what really happened, exported beside a feed: one JSON object a line.
 
 The first line says how the feed was made (seed, span, spacing); then come the incidents, what flowed through each
-counting register in each hour (thousandths of the carrier's unit), and the figures of each enterprise and site.
+counting register in each hour (thousandths of the carrier's unit), the figures of each enterprise, site and the
+district, and what the plants made.
 The same seed writes the same bytes.
 """
 
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.errors import TanfengError
 from services.model import HOUR_US, iso
-from services.store.factors import fact_rows
 from services.units import MILLI, factor
 from services.wire.times import iso_time
+from simulators.conversions import unit_of
 from simulators.figures import figures
 from simulators.incidents import Incident, What
 from simulators.points import Counter, Key
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from simulators.feed import Feed
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,15 @@ class Truth:
     hours: Mapping[Key, Sequence[int]]
     """Thousandths of the carrier's unit, for each hour from `from_us` on."""
 
+    @property
+    def hour_count(self) -> int:
+        """Full hours of the stretch."""
+        return (self.until_us - self.from_us) // HOUR_US
+
 
 def booked_unit(counter: Counter) -> str:
     """The unit in which the books keep this register."""
-    for row in fact_rows("carriers"):
-        if row["code"] == counter.point.carrier:
-            return str(row["unit"])
-    return counter.point.base_unit
+    return unit_of(counter.point.carrier or "") or counter.point.base_unit
 
 
 def level(counter: Counter, at_us: int, unit: str) -> int:
@@ -82,8 +85,8 @@ def lines(feed: Feed, seed: int, from_us: int, until_us: int) -> Iterator[str]:
         by_key[key] = hours
         yield _line(register="/".join(key), unit=unit, total=sum(hours), hours=hours)
     for found in figures([counter.point for counter in feed.fleet.counters.values()], by_key, from_us):
-        day, value = f"{found.day}", f"{found.value:f}"
-        yield _line(figure=found.kind, where=found.where, carrier=found.carrier, day=day, value=value)
+        at, value = iso(found.starts_us), f"{found.value:f}"
+        yield _line(figure=found.kind, span=found.span, where=found.where, carrier=found.carrier, at=at, value=value)
     for made in production(by_key, from_us, seed):
         fields = {"day": f"{made.day}", "tonnes": f"{made.tonnes:f}", "process_kgco2": f"{made.process_kgco2:f}"}
         yield _line(production=made.product, site=made.site, **fields, why=made.why)

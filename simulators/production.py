@@ -15,7 +15,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from services.store.factors import fact_rows
-from simulators.figures import days_of, kgce_per_unit
+from simulators.conversions import kgce_per_unit
+from simulators.figures import days_of
 from simulators.points import Key
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ def production(hours: Mapping[Key, Sequence[int]], from_us: int, seed: int) -> I
     for day, amount in furnace.items():
         tonnes = _tonnes(amount, Decimal(STEEL_KWH_PER_T), "steel", day, seed)
         electrodes = tonnes * ELECTRODE_KG_PER_T * _factor("graphite_electrode")
-        yield Made("steel-works", "crude_steel", day, tonnes, electrodes, "graphite electrodes burnt off")
+        yield Made("steel-works", "粗钢", day, tonnes, electrodes, "graphite electrodes burnt off")
     power, steam = (by_day.get(Key("tyre", meter, "import"), {}) for meter in ("main-35kv", "steam"))
     for day in sorted(power.keys() & steam.keys()):
         kgce = power[day] * _coal("electricity") + steam[day] * _coal("steam")
         tonnes = _tonnes(kgce, Decimal(TYRE_KGCE_PER_T), "tyre", day, seed)
-        yield Made("tyre-plant", "radial_tyre", day, tonnes, Decimal(0), "no process emission")
+        yield Made("tyre-plant", "all_steel_radial_tyre", day, tonnes, Decimal(0), "no process emission")
     for day, amount in by_day.get(Key("strontium", "coal-belt", "import"), {}).items():
         tonnes = _tonnes(amount, Decimal(COAL_KG_PER_T), "strontium", day, seed)
         why = "the reductant is weighed with the fuel and counted there: the reaction's CO2 is the same carbon"

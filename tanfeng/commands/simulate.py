@@ -23,7 +23,7 @@ from simulators.live import Live
 from simulators.publisher import Publisher
 from simulators.truth import used
 from simulators.wishes import TOPIC, Wish, heard
-from tanfeng.commands import simulate_fast, simulate_history, simulate_load
+from tanfeng.commands import simulate_fast, simulate_history, simulate_load, simulate_verify
 from tanfeng.durations import seconds
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ group = typer.Typer(no_args_is_help=True, help="模拟企业与仪表 | Simulate
 def add(app: typer.Typer) -> None:
     """Add `simulate`."""
     group.command("fast")(simulate_fast.fast)
-    group.command("verify")(simulate_fast.verify)
+    group.command("verify")(simulate_verify.verify)
     group.command("history")(simulate_history.history)
     group.command("load")(simulate_load.load)
     app.add_typer(group, name="simulate")

@@ -1,4 +1,4 @@
-"""`tanfeng simulate fast` and `verify`: a stretch of simulated time through MQTT, and the books against its truth."""
+"""`tanfeng simulate fast`: a stretch of simulated time through MQTT, as fast as it goes."""
 
 from __future__ import annotations
 
@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from services.days import day_of
 from services.errors import TanfengError
 from services.model import HOUR_US, SECOND_US, iso
 from services.settings import Settings
 from services.store import progress
 from services.store.visit import visit
-from services.units import decimal_text
 from services.wire.times import iso_time
 from simulators import ledger
-from simulators.books import compare_all, compare_figures, declare_told
-from simulators.compare import Compared, Judgement
+from simulators.books import declare_production, declare_told
 from simulators.district import read_points
-from simulators.feed import Feed
-from simulators.figures import ZONE
-from simulators.fleet import Fleet
 from simulators.publisher import Publisher
 from simulators.stretch import Stretch
 from tanfeng.commands.migrate import database_dsn
@@ -37,12 +31,13 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from simulators.points import Key
+    from simulators.feed import Feed
     from simulators.sample import Message
 
 EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "district.yaml"
 DAY_US: Final = 24 * HOUR_US
 PATIENCE_S: Final = 60.0
+AUTHOR: Final = "simulated fleet"
 _POLL_S: Final = 0.2
 _WINDOW: Final = 2000
 Registry = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Whose meters", show_default="the example")]
@@ -60,7 +55,7 @@ def fast(
     every: Annotated[float, typer.Option(parser=seconds, metavar="SPAN", help="Between two readings")] = "15m",  # type: ignore[assignment]  # typer parses the default
     incidents: Annotated[int, typer.Option(min=0, help="How many; every kind about as often")] = 300,
     apart: Annotated[int, typer.Option(min=0, help="Ticks between two incidents of one meter")] = 14,
-    declare: Annotated[bool, typer.Option(help="Declare the resets and swaps that somebody told of")] = True,
+    declare: Annotated[bool, typer.Option(help="Declare resets and swaps that were told of, and production")] = True,
     broker: Annotated[str | None, typer.Option(help="mqtt://user:password@host:port")] = None,
     dsn: Dsn = "",
 ) -> None:
@@ -102,7 +97,8 @@ async def _fast(stretch: Stretch, truth: Path, url: str, settings: Settings, dsn
     acts = 0
     if declare:
         async with visit(dsn, name="tanfeng-fast") as con:
-            acts = await declare_told(con, feed.fleet, ledger.read(truth), "simulated fleet")
+            acts = await declare_told(con, feed.fleet, ledger.read(truth), AUTHOR)
+            await declare_production(con, ledger.read(truth), AUTHOR)
     took = time.monotonic() - began
     sys.stdout.write(
         f"{iso(stretch.from_us)} … {iso(stretch.until_us)}: {publisher.sent} messages ({sent} conflicting), "
@@ -145,65 +141,3 @@ async def _committed(dsn: str, messages: int, shown: Progress) -> None:
                 done, moved = now, time.monotonic()
                 shown.update(task, completed=done)
             await asyncio.sleep(_POLL_S)
-
-
-def verify(
-    *,
-    truth: TruthFile = Path("truth.jsonl"),
-    registry: Registry = EXAMPLE,
-    dsn: Dsn = "",
-) -> None:
-    """账本与真值逐表、逐时比对。Compare the books with the truth per register, hour and day; exit code 1 if wrong."""
-    if not asyncio.run(_verify(truth, registry, database_dsn(dsn))):
-        raise typer.Exit(1)
-
-
-async def _verify(path: Path, registry: Path, dsn: str) -> bool:
-    truth = ledger.read(path)
-    fleet = Fleet(read_points(registry), truth.seed)
-    feed = Feed(fleet, truth.every_us, truth.incidents)
-    total: dict[Judgement, int] = dict.fromkeys(Judgement, 0)
-    wrong, not_right = 0, set()
-    async with visit(dsn, name="tanfeng-fast") as con:
-        async for key, compared in compare_all(con, feed.fleet, truth):
-            for judgement, hours in compared.counts.items():
-                total[judgement] += hours
-            not_right |= {
-                (key, day_of(ZONE, h.starts_us)) for h in compared.hours if h.judgement is not Judgement.RIGHT
-            }
-            sys.stdout.write(_line(key, compared))
-            if compared.is_silently_wrong:
-                wrong += 1
-                sys.stdout.write("".join(_details(compared)))
-        figures = await compare_figures(con, feed.fleet, truth, not_right)
-    bad = [each for each in figures if each.is_wrong]
-    for each in bad[:5]:
-        sys.stdout.write(
-            f"  {each.true.kind} {each.true.where} {each.true.day}: {each.stored}, true {each.true.value}\n"
-        )
-    exact = sum(each.is_plain for each in figures)
-    sys.stdout.write(f"CO₂、PUE 日值 known CO₂ and PUE of days: {len(figures)}, {exact} exact, {len(bad)} wrong\n")
-    counts = ", ".join(f"{judgement} {hours}" for judgement, hours in total.items())
-    sys.stdout.write(f"小时 hours: {counts}; 静默错误的寄存器 registers silently wrong: {wrong}\n")
-    return not wrong and not bad
-
-
-def _line(key: Key, compared: Compared) -> str:
-    counts = ", ".join(f"{judgement} {hours}" for judgement, hours in sorted(compared.counts.items()))
-    doubtful = sum(1 for reading in compared.readings if reading.outcome != "sound")
-    booked = decimal_text(sum(hour.booked for hour in compared.hours))
-    true = decimal_text(sum(hour.true for hour in compared.hours))
-    return f"{'/'.join(key)}: booked {booked}, true {true}; {counts}; {doubtful} false readings not trusted\n"
-
-
-def _details(compared: Compared) -> Iterable[str]:
-    """The first divergent reading and leg, and the hours that nothing explains."""
-    for reading in [each for each in compared.readings if each.outcome == "sound"][:1]:
-        shown = f"stored {reading.stored}, true {reading.true}, taken as {reading.outcome}"
-        yield f"  first divergent reading {iso(reading.at)}: {shown}\n"
-    for day in compared.days[:3]:
-        yield f"  day {day.day}: booked {day.booked}, its hours {day.hours}\n"
-    for leg in compared.legs[:3]:
-        yield f"  leg {iso(leg.start)} … {iso(leg.end)}: booked {leg.booked}, true {leg.true}\n"
-    for hour in [each for each in compared.hours if each.judgement is Judgement.WRONG][:5]:
-        yield f"  hour {iso(hour.starts_us)}: booked {hour.booked}, true {hour.true}\n"

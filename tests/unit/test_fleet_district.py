@@ -124,7 +124,7 @@ def test_plants_make_what_their_energy_allows(fleet: Fleet) -> None:
     }
     hours[Key("strontium", "coal-belt", "import")] = [10_000_000] * 48
     made = list(production(hours, MIDNIGHT, seed=1))
-    steel = [each for each in made if each.product == "crude_steel"]
+    steel = [each for each in made if each.product == "粗钢"]
     assert len(steel) == 2
     intensity = sum(hours[Key("steel", "furnace", "import")]) / 1000 / float(sum(each.tonnes for each in steel))
     assert 0.8 * 425 < intensity < 1.2 * 425

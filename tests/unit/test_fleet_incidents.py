@@ -15,10 +15,10 @@ from services.errors import TanfengError
 from services.model import HOUR_US, QUARTER_US, SECOND_US
 from simulators import ledger
 from simulators.compare import Books, Judgement, compare
+from simulators.conversions import kgce_per_unit, kgco2_per_unit
 from simulators.crowd import members, message
 from simulators.district import read_points
 from simulators.feed import Feed
-from simulators.figures import kgce_per_unit, kgco2_per_unit
 from simulators.fleet import Fleet
 from simulators.incidents import BUFFERED, LEVELS, Incident, What, counting
 from simulators.load import Watch
@@ -168,7 +168,7 @@ def _flow(span: int) -> int:
 
 def judged(held: Books, hours: tuple[int, int] = (400, 400)) -> list[Judgement]:
     """Compared with a flow of 100 a quarter-hour."""
-    found = compare(held, hours, START, 1, lambda a, b: _flow(b - a), lambda at: 1000 + _flow(at - START))
+    found = compare(held, hours, START, 1, QUARTER_US, lambda a, b: _flow(b - a), lambda at: 1000 + _flow(at - START))
     return [hour.judgement for hour in found.hours]
 
 
@@ -188,13 +188,19 @@ def test_a_difference_is_honest_where_the_books_say_so() -> None:
     marked = {**books().ledger, START: (100, 100, 900, 900)}
     assert judged(books(ledger=marked), (350, 400))[0] is Judgement.ESTIMATED
     assert judged(books(amount=600), (350, 400))[0] is Judgement.MISSING
-    across = Segment(START + 3 * QUARTER_US, START + 5 * QUARTER_US, 200, estimated=False)
+    across = Segment(START + 7 * QUARTER_US // 2, START + 9 * QUARTER_US // 2, 100, estimated=False)
     assert judged(books(segments=[across]), (350, 450)) == [Judgement.INTERPOLATED, Judgement.INTERPOLATED]
+
+
+def test_a_reading_missing_at_an_hours_edge_must_be_marked() -> None:
+    """The leg over it is split in proportion; where the books do not say so, that is a silent error."""
+    across = Segment(START + 3 * QUARTER_US, START + 5 * QUARTER_US, 200, estimated=False)
+    assert judged(books(segments=[across]), (350, 450)) == [Judgement.UNMARKED, Judgement.UNMARKED]
 
 
 def test_a_leg_and_a_reading_that_are_not_true_are_named() -> None:
     """Even where the hours add up."""
-    found = compare(books(), (400, 400), START, 1, lambda a, b: (b - a) * 90 // QUARTER_US, lambda _: 0)
+    found = compare(books(), (400, 400), START, 1, QUARTER_US, lambda a, b: (b - a) * 90 // QUARTER_US, lambda _: 0)
     assert found.is_silently_wrong
     assert found.legs[0].booked == 100
     assert found.readings[0].outcome == "sound"
