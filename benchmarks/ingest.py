@@ -1,6 +1,6 @@
 """How fast ingest drains a preloaded broker into the ledger, against the least that anyone could do.
 
-    .venv/bin/python benchmarks/ingest.py [--messages 200000] [--registers 1000] [--gateway 50] [--json FILE]
+    .venv/bin/python -m benchmarks.ingest [--messages 200000] [--registers 1000] [--gateway 50] [--json FILE]
 
 Starts its own PostgreSQL (durable: fsync on) and broker with the settings of the embedded default, preloads single
 readings at QoS 1 while nobody reads, then drains them with `tanfeng ingest`; the same for gateway messages. In the
@@ -17,28 +17,19 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from services.model import SECOND_US, iso  # noqa: E402 - the checkout's own code, whoever calls this
-from services.settings import Settings  # noqa: E402
-from services.store.migrate import migrate  # noqa: E402
-from services.store.pool import connect  # noqa: E402
-from tanfeng.embedded.broker import Broker, find_mosquitto  # noqa: E402
-from tanfeng.embedded.ports import free_port  # noqa: E402
-from tanfeng.embedded.postgres import PostgresServer  # noqa: E402
-from tests import servers  # noqa: E402
-from tests.ingest_rig import ENTERPRISE, START, STEP_US, environment, make_fleet, until  # noqa: E402
-from tests.mqtt import publish  # noqa: E402
+from benchmarks.stand import Stand, cpu_s, stand
+from services.model import SECOND_US, iso
+from services.settings import Settings
+from services.store.migrate import migrate
+from services.store.pool import connect
+from tests.ingest_rig import ENTERPRISE, START, STEP_US, environment, make_fleet, until
+from tests.mqtt import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,10 +87,10 @@ class Drained:
 class Bench:
     """The servers of a run and what is measured on them."""
 
-    def __init__(self, postgres: servers.Postgres, broker: servers.MqttBroker, folder: Path) -> None:
-        self.postgres, self.broker = postgres, broker
-        self.dsn = postgres.dsn()
-        self._log = folder / "consumer.log"
+    def __init__(self, on: Stand) -> None:
+        self.postgres, self.broker = on.postgres, on.broker
+        self.dsn = on.postgres.dsn()
+        self._log = on.folder / "consumer.log"
 
     async def ingest(self, what: str, posts: Sequence[Post], readings: int) -> Drained:
         """Preload, then drain with `tanfeng ingest`."""
@@ -154,45 +145,29 @@ class Bench:
         self, what: str, process: subprocess.Popen[bytes], messages: int, readings: int, is_drained: object
     ) -> Drained:
         await until(lambda: "subscribed" in self._log.read_text())
-        consumer = psutil.Process(process.pid)
-        before, started = self._cpu(consumer), time.perf_counter()
+        before, started = self._cpu(process.pid), time.perf_counter()
         after = before
         while not await is_drained():  # type: ignore[operator]
-            try:
-                after = self._cpu(consumer)  # the last look before it ends
-            except psutil.NoSuchProcess:
-                break
+            if (now := self._cpu(process.pid))["consumer"]:
+                after = now  # the last look before it ends
             await asyncio.sleep(0.02)
         seconds = time.perf_counter() - started
         used = {name: (after[name] - before[name]) / messages * 1e6 for name in before}
         return Drained(what, messages, readings, seconds, used)
 
-    def _cpu(self, consumer: psutil.Process | None = None) -> dict[str, float]:
+    def _cpu(self, consumer: int | None = None) -> dict[str, float]:
         """CPU seconds so far of each process."""
-        used = {
-            "broker": _seconds(psutil.Process(self.broker.pid)),
-            "database": sum(
-                map(_seconds, [main := psutil.Process(self.postgres.pid), *main.children(recursive=True)]), 0.0
-            ),
-        }
-        return used if consumer is None else {"consumer": _seconds(consumer), **used}
+        used = {"broker": cpu_s(self.broker.pid), "database": cpu_s(self.postgres.pid)}
+        return used if consumer is None else {"consumer": cpu_s(consumer), **used}
 
     @contextmanager
     def _consumer(self, command: Sequence[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
         with self._log.open("wb") as log:
-            process = subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log)
+            process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         try:
             yield process
         finally:
             process.wait(60)
-
-
-def _seconds(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return times.user + times.system
 
 
 async def _committed(con: asyncpg.Connection[asyncpg.Record]) -> int:
@@ -269,37 +244,17 @@ def main() -> None:
     parser.add_argument("--postgres-bin", type=Path, help="folder of postgres and initdb, e.g. with TimescaleDB")
     parser.add_argument("--json", type=Path, help="write the results here too")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tanfeng-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        found = run(folder, options)
+    found = run(options)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
 
 
-def run(folder: Path, options: argparse.Namespace) -> dict[str, object]:
+def run(options: argparse.Namespace) -> dict[str, object]:
     """Start the servers, measure, stop them."""
-    for part in ("postgres", "broker"):
-        (folder / part).mkdir()
-        (folder / part).chmod(0o755)
-    settings = servers.TIMESCALE if options.postgres_bin else {}
-    server = PostgresServer(folder / "postgres", free_port(), bin_dir=options.postgres_bin, settings=settings)
-    extracted = ROOT / ".local" / "servers" / "mosquitto"
-    program = extracted if extracted.exists() else find_mosquitto()
-    broker = Broker(folder / "broker", free_port(), program=program)
-    server.prepare()
-    broker.prepare()
-    postgres = servers.Postgres(server, folder / "postgres.log")
-    mqtt = servers.MqttBroker(broker, folder / "broker.log")
-    postgres.start()
-    mqtt.start()
-    try:
-        print(f"{broker.kind}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before")
-        bench = Bench(postgres, mqtt, folder)
+    with stand(options.postgres_bin) as on:
+        print(f"{on.broker.broker.kind}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before")
+        bench = Bench(on)
         return report(asyncio.run(measure(bench, options.messages, options.registers, options.gateway)))
-    finally:
-        mqtt.stop()
-        postgres.stop()
 
 
 if __name__ == "__main__":
