@@ -1,6 +1,6 @@
 """How much memory a worker takes while far more is published than can be committed.
 
-    .venv/bin/python -m benchmarks.overload [--minutes 10] [--times 10] [--rate 1000] [--json FILE]
+    .venv/bin/python -m benchmarks.overload [--minutes 10] [--times 10] [--rate 2000] [--json FILE]
 
 Publishes at the rate, half of it gateway messages of 50 readings, and lets the worker commit a tenth (--times) of that
 by holding its registers' rows locked in between. Prints what was published and committed and the worker's resident
@@ -14,6 +14,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -50,29 +51,36 @@ def post(fleet: Fleet, n: int) -> Post:
     return f"{topic.rsplit('/', 2)[0]}/readings", f"[{','.join(texts)}]".encode()
 
 
-async def offer(url: str, fleet: Fleet, rate: int, until_s: float) -> int:
-    """Publish at the rate until the moment, waiting where the broker does not acknowledge; how many it did."""
-    sent, began = 0, time.monotonic()
-    async with publisher(url) as to:
-        while time.monotonic() < until_s:
-            due = int((time.monotonic() - began) * rate)
-            if due > sent:
-                due = min(due, sent + rate)
-                await to.publish([post(fleet, n) for n in range(sent, due)])
-                sent = due
-            await asyncio.sleep(STEP_S)
-    return sent
+@dataclass
+class Offer:
+    """Publishes at the rate until the moment, waiting where the broker does not acknowledge; it did `sent`."""
+
+    url: str
+    fleet: Fleet
+    rate: int
+    until_s: float
+    sent: int = 0
+
+    async def run(self) -> None:
+        """Until the moment."""
+        began = time.monotonic()
+        async with publisher(self.url) as to:
+            while time.monotonic() < self.until_s:
+                due = min(int((time.monotonic() - began) * self.rate), self.sent + self.rate)
+                await to.publish([post(self.fleet, n) for n in range(self.sent, due)])
+                self.sent = due
+                await asyncio.sleep(STEP_S)
 
 
-async def throttle(con: Connection, per_s: float, until_s: float) -> None:
-    """Let batch after batch through, as many as keep the commits at so many messages a second."""
-    began, first = time.monotonic(), await con.fetchval(COMMITTED)
-    while time.monotonic() < until_s:
+async def throttle(con: Connection, offer: Offer, times: float) -> None:
+    """Let a batch through when so many times what is committed has been published."""
+    while time.monotonic() < offer.until_s:
         async with con.transaction():
             await con.execute("LOCK TABLE core.register_state IN EXCLUSIVE MODE")
-            done = await con.fetchval(COMMITTED) - first
-            await asyncio.sleep(max(0.0, min(done / per_s - (time.monotonic() - began), until_s - time.monotonic())))
-        await asyncio.sleep(STEP_S)
+            committed = await con.fetchval(COMMITTED)
+            while committed * times > offer.sent and time.monotonic() < offer.until_s:
+                await asyncio.sleep(STEP_S)
+        await asyncio.sleep(STEP_S / 10)
 
 
 async def sample(pid: int, until_s: float) -> list[float]:
@@ -93,17 +101,14 @@ async def measure(on: Stand, options: argparse.Namespace) -> dict[str, float]:
     try:
         await until(lambda: "subscribed" in on.log.read_text())
         end = time.monotonic() + options.minutes * 60
-        published, _, found = await asyncio.gather(
-            offer(on.broker.url, fleet, options.rate, end),
-            throttle(con, options.rate / options.times, end),
-            sample(worker.pid, end),
-        )
+        offer = Offer(on.broker.url, fleet, options.rate, end)
+        _, _, found = await asyncio.gather(offer.run(), throttle(con, offer, options.times), sample(worker.pid, end))
+        committed = await con.fetchval(COMMITTED)
     finally:
         worker.terminate()
         worker.wait(60)
-    committed = await con.fetchval(COMMITTED)
     await con.close()
-    return _figures(published, committed, found)
+    return _figures(offer.sent, committed, found)
 
 
 def _figures(published: int, committed: int, found: Sequence[float]) -> dict[str, float]:
@@ -123,7 +128,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--times", type=float, default=10, help="published to committed")
-    parser.add_argument("--rate", type=int, default=1000, help="messages a second")
+    parser.add_argument("--rate", type=int, default=2000, help="messages a second")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     options = parser.parse_args()
     with stand() as on:
