@@ -1,8 +1,13 @@
-"""Connections to PostgreSQL: every instant crosses them as integer microseconds since 1970."""
+"""Connections to PostgreSQL: every instant crosses them as integer microseconds since 1970.
+
+A DSN may name several hosts, `postgresql://user:password@one,two/db?target_session_attrs=read-write`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -23,10 +28,14 @@ NEG_INFINITY: Final = -(2**63) + _SHIFT
 INFINITY: Final = 2**63 - 1 + _SHIFT
 """What `infinity::timestamptz` reads as, and is written from; above every finite instant."""
 
+HOST_S: Final = 10.0
+"""How long one of several hosts may take: one that is silent must not keep us from the others."""
+
 _UNREACHABLE: Final = (
     OSError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.TargetServerAttributeNotMatched,  # of several hosts none that writes
 )
 
 
@@ -37,7 +46,7 @@ async def connect(dsn: str, *, name: str) -> asyncpg.Connection[asyncpg.Record]:
         TanfengError: There is no such server, database or login.
     """
     try:
-        con = await asyncpg.connect(dsn, server_settings=_server_settings(name))
+        con = await _connected(dsn, server_settings=_server_settings(name))
     except _UNREACHABLE as problem:
         raise _unreachable(problem) from problem
     await _prepare(con)
@@ -52,10 +61,35 @@ async def open_pool(dsn: str, *, name: str, size: int = 4) -> asyncpg.Pool[async
     """
     try:
         return await asyncpg.create_pool(
-            dsn, min_size=1, max_size=size, init=_prepare, server_settings=_server_settings(name)
+            dsn,
+            min_size=1,
+            max_size=size,
+            connect=_connected,
+            init=_prepare,
+            server_settings=_server_settings(name),
         )
     except _UNREACHABLE as problem:
         raise _unreachable(problem) from problem
+
+
+async def _connected(dsn: str | None = None, **options: Any) -> asyncpg.Connection[asyncpg.Record]:  # noqa: ANN401
+    """Connect by asyncpg, whose time is for all hosts together: a silent first one would use it up, every time."""
+    *others, last = orders_of_hosts(dsn or "")
+    for order in others:
+        with suppress(TimeoutError):
+            return await asyncpg.connect(order, timeout=HOST_S, **options)
+    return await asyncpg.connect(last, **options)
+
+
+def orders_of_hosts(dsn: str) -> list[str]:
+    """The DSN once with each of its hosts first; one that names a single host is alone."""
+    parts = urlsplit(dsn)
+    login, at, hosts = parts.netloc.rpartition("@")
+    names = hosts.split(",")
+    if len(names) == 1:
+        return [dsn]
+    turned = (",".join(names[start:] + names[:start]) for start in range(len(names)))
+    return [urlunsplit(parts._replace(netloc=f"{login}{at}{order}")) for order in turned]
 
 
 def _server_settings(name: str) -> dict[str, str]:
