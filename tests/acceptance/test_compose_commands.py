@@ -45,6 +45,7 @@ class Deployment:
     database: str
     api_port: int
     ingest_port: int
+    mosquitto_pid: int
 
     def secret(self, name: str) -> str:
         """What is in a file of ./secrets."""
@@ -145,6 +146,7 @@ def deployment() -> Iterator[Deployment]:
                 f"127.0.0.1:{database_port}",
                 int(ports["TANFENG_API_PORT"]),
                 int(ports["TANFENG_INGEST_PORT"]),
+                running[1].pid,
             )
             for name in ("migrate", "logins", "registry"):
                 made.once(name)
