@@ -30,7 +30,9 @@ COLDEST_DAY: Final = 18
 """Day of the year."""
 SPELL_DAYS: Final = 4
 DEPARTURE_C: Final = 4.0
-_COLD_C, _HOT_C = 4.0, 33.0
+DAYS_SINCE_SOLSTICE: Final = 10
+"""Of the first day of a year."""
+_COLD_C, _HEATED_BELOW_C, _COOLED_ABOVE_C, _HOT_C = 4.0, 16.0, 22.0, 33.0
 
 
 def is_holiday(day: int) -> bool:
@@ -50,10 +52,34 @@ def temperature_c(day: int, seed: int) -> float:
 
 def warmth(day: int, seed: int) -> int:
     """How much of its range a cooling plant needs on this day: 0 (cold) to 1000 (hot)."""
-    share = (temperature_c(day, seed) - _COLD_C) / (_HOT_C - _COLD_C)
-    return round(1000 * min(1.0, max(0.0, share)))
+    return _share(temperature_c(day, seed), _COLD_C, _HOT_C)
+
+
+def chill(day: int, seed: int) -> int:
+    """How much of its range heating needs: 0 (warm) to 1000 (cold)."""
+    return 1000 - _share(temperature_c(day, seed), _COLD_C, _HEATED_BELOW_C)
+
+
+def discomfort(day: int, seed: int) -> int:
+    """How much of its range air conditioning needs, which cools and heats: 0 (mild) to 1000 (hot or cold)."""
+    return max(chill(day, seed), _share(temperature_c(day, seed), _COOLED_ABOVE_C, _HOT_C))
+
+
+def sunshine(day: int, seed: int) -> int:
+    """How much of its best day a roof yields: the season's height of the sun, and the clouds of the day."""
+    season = 0.7 - 0.3 * cos(2 * pi * (day + DAYS_SINCE_SOLSTICE) / 365.25)
+    clear = 0.8 + 0.2 * _drawn(f"{seed}/clouds/{day}")
+    return round(1000 * season * clear)
+
+
+def _share(value: float, low: float, high: float) -> int:
+    return round(1000 * min(1.0, max(0.0, (value - low) / (high - low))))
 
 
 def _departure(spell: int, seed: int) -> float:
-    drawn = int.from_bytes(blake2b(f"{seed}/weather/{spell}".encode(), digest_size=4).digest())
-    return DEPARTURE_C * (2 * drawn / 2**32 - 1)
+    return DEPARTURE_C * _drawn(f"{seed}/weather/{spell}")
+
+
+def _drawn(name: str) -> float:
+    """Between −1 and 1."""
+    return 2 * int.from_bytes(blake2b(name.encode(), digest_size=4).digest()) / 2**32 - 1

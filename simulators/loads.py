@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from services.errors import TanfengError
 from services.model import SECOND_US
-from simulators.calendar import is_holiday, warmth
+from simulators.calendar import is_holiday
 from simulators.shapes import FULL, MINUTES, SHAPES, days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
     from simulators.shapes import Day
 
@@ -85,7 +86,9 @@ class Shaped:
         choices = days(self.shape, self.seed)
         chance, pick = divmod(bits, len(choices))
         room = FULL - shape.least
-        scale = shape.least + (room * warmth(day, self.seed) // FULL if shape.by_weather else chance % (room + 1))
+        scale = shape.least + (
+            chance % (room + 1) if shape.weather is None else room * shape.weather(day, self.seed) // FULL
+        )
         weekday = SUNDAY if is_holiday(day) else (day + EPOCH_WEEKDAY) % 7
         return scale * shape.weekdays[weekday] // FULL, choices[pick]
 
@@ -108,6 +111,30 @@ class Mix:
     def rate(self, at_us: int) -> int:
         """The present rate, billionths per hour."""
         return sum(share * load.rate(at_us) for share, load in self.parts) // FULL
+
+
+@dataclass(frozen=True)
+class Following:
+    """An exact part of another load: what a process needs of a second carrier for each unit of the first."""
+
+    load: Load
+    part: Fraction
+
+    @property
+    def peak(self) -> int:
+        """The highest rate, billionths per hour."""
+        return self._of(self.load.peak)
+
+    def energy(self, at_us: int) -> int:
+        """What has flowed since the epoch, billionths."""
+        return self._of(self.load.energy(at_us))
+
+    def rate(self, at_us: int) -> int:
+        """The present rate, billionths per hour."""
+        return self._of(self.load.rate(at_us))
+
+    def _of(self, amount: int) -> int:
+        return amount * self.part.numerator // self.part.denominator
 
 
 def day_minute(at_us: int) -> tuple[int, int, int]:

@@ -2,7 +2,8 @@
 
 Each site and carrier is a tree: registers of a deeper level feed those above, which add `LOSS` of losses and a rest
 of their own. No load runs above `PART` (fuels: `FUEL_PART`) of its register's max_rate; children that would overload
-their feeder are scaled down together. A data centre is composed from its IT load: the rest follows from its PUE.
+their feeder are scaled down together. A data centre is composed from its IT load: the rest follows from its PUE. What a
+process needs of a second carrier for each unit of the first follows that load, heat by heat (`simulators.processes`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from services.model import Direction
-from simulators.loads import NANO, Mix, Shaped
+from simulators.loads import NANO, Following, Mix, Shaped
+from simulators.processes import NEEDS
 from simulators.shapes import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from simulators.loads import Load
     from simulators.points import Key, Point
@@ -33,11 +35,13 @@ UNKNOWN_RATE: Final = 100
 """Units per hour where a register's max_rate is unknown."""
 PUE: Final = (Fraction(130, 100), Fraction(162, 100))
 """What the first data centre has, and what the others have."""
-COOLING_MEAN: Final = Fraction(108, 100)
-"""Mean of the servers' shape over that of the cooling's."""
+FIXED: Final = 100
+"""Losses of the UPS (6 %), of transformers, and light, as thousandths of the IT load; cooling is the rest of a PUE."""
+COOLING_MEAN: Final = Fraction(113, 100)
+"""A year's mean of the servers' shape over that of the cooling's."""
 METERED_COOLING: Final = Fraction(3, 4)
 EXPORT_PART: Final = Fraction(1, 5)
-"""How much of its capacity an export ever runs at: a surplus, not the whole roof."""
+"""How much of its capacity an export ever runs at, and how much of a metered roof is fed into the grid: a surplus."""
 _ELECTRIC: Final = ("electricity", "electricity_nonfossil", None)
 BY_METER: Final = {
     "furnace": "furnace",
@@ -47,17 +51,19 @@ BY_METER: Final = {
     "chiller": "cooling",
     "kiln": "kiln",
     "pv": "sun",
+    "hvac": "climate",
+    "heat": "heating",
 }
-BY_SITE: Final = {"public_building": "office", "data_centre": "servers", "base_station": "servers"}
+BY_SITE: Final = {"public_building": "office", "data_centre": "servers", "base_station": "radio"}
 BY_INDUSTRY: Final = {"steel": "furnace", "tyre": "shifts", "strontium": "kiln", "electronics": "clean_room"}
 
 
 def loads(points: Iterable[Point], seed: int) -> dict[Key, Load]:
     """What flows through every counting register."""
     groups: dict[tuple[str, str, Direction], list[Point]] = defaultdict(list)
-    for point in points:
-        if point.counts:
-            groups[point.site, point.carrier or point.quantity, point.direction].append(point)
+    all_points = [point for point in points if point.counts]
+    for point in all_points:
+        groups[point.site, point.carrier or point.quantity, point.direction].append(point)
     found: dict[Key, Load] = {}
     centres: list[str] = []
     for (site, carrier, direction), group in groups.items():
@@ -67,7 +73,7 @@ def loads(points: Iterable[Point], seed: int) -> dict[Key, Load]:
             found |= _data_centre(group, servers, PUE[min(len(centres), len(PUE)) - 1], seed)
         else:
             found |= _tree(group, seed)
-    return found
+    return found | following(all_points, found)
 
 
 def shape_of(point: Point) -> str:
@@ -134,19 +140,39 @@ def _level(points: Sequence[Point], factor: Fraction, below: Sequence[Load], see
 
 
 def _data_centre(group: Sequence[Point], it: Point, pue: Fraction, seed: int) -> dict[Key, Load]:
-    """Total = IT + cooling + the rest, in the proportion that the PUE asks for."""
+    """Total = IT + losses in proportion to it + cooling by the weather, as much as the PUE of a mean year asks for."""
     tops = [point for point in group if point.level == 1 and point is not it]
     subs = [point for point in group if point.level > 1 and point is not it]
-    overhead = (pue - 1) * COOLING_MEAN
-    limit = sum(map(capacity, tops)) / (1 + overhead) if tops else Fraction(capacity(it))
+    cooling = (pue - 1 - Fraction(FIXED, FULL)) * COOLING_MEAN
+    limit = sum(map(capacity, tops)) / (1 + Fraction(FIXED, FULL) + cooling) if tops else Fraction(capacity(it))
     peak = int(min(Fraction(capacity(it)), limit))
     servers = _shaped(it, peak, seed, "servers")
-    found: dict[Key, Load] = {it.key: servers}
+    metered: dict[Key, Load] = {}
     for point in subs:
-        wanted = int(peak * overhead * METERED_COOLING / len(subs))
-        found[point.key] = _shaped(point, min(wanted, capacity(point)), seed, "cooling")
-    metered = sum(found[point.key].peak for point in subs)
-    rest = Shaped(int(peak * overhead) - metered, "cooling", seed, f"{it.site}/rest")
-    whole = Mix([(FULL, load) for load in (*found.values(), rest)])
+        wanted = int(peak * cooling * METERED_COOLING / len(subs))
+        metered[point.key] = _shaped(point, min(wanted, capacity(point)), seed, "cooling")
+    rest = Shaped(int(peak * cooling) - sum(load.peak for load in metered.values()), "cooling", seed, f"{it.site}/rest")
+    whole = Mix([(FULL + FIXED, servers), *((FULL, load) for load in (*metered.values(), rest))])
     share = FULL // len(tops) if tops else 0
-    return found | {point.key: Mix([(share, whole)]) for point in tops}
+    return {it.key: servers} | metered | {point.key: Mix([(share, whole)]) for point in tops}
+
+
+def following(points: Sequence[Point], found: Mapping[Key, Load]) -> dict[Key, Load]:
+    """The loads that are a part of another one of their site: fuels of a process, and a roof's surplus."""
+    return {
+        point.key: Following(found[driver.key], part)
+        for point in points
+        for driver in points
+        if driver.site == point.site and (part := part_of(point, driver)) is not None
+    }
+
+
+def part_of(point: Point, driver: Point) -> Fraction | None:
+    """Base units of one register for each base unit of another; None where it does not follow it."""
+    if point.direction is Direction.EXPORT and shape_of(driver) == "sun" and driver.direction is not Direction.EXPORT:
+        return EXPORT_PART
+    for need in NEEDS:
+        is_theirs = need.industry in point.industry and need.driver in driver.key.meter
+        if is_theirs and need.carrier == point.carrier and driver.carrier == "electricity":
+            return need.per_kwh / (1000 if point.base_unit == "t" else 1)
+    return None

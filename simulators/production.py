@@ -1,11 +1,7 @@
 """What the simulated plants make, and the CO₂ of their processes: part of the truth, measured by no register.
 
-Tonnes follow from the energy of the plant's process and one figure of the literature, a little different each day:
-
-- crude steel: 425 kWh/t in the arc furnace, the mean of electric-arc furnaces in 1999; 300 to 550 kWh/t are reported
-  (Industrial Efficiency Technology Database, "Electric Arc Furnace", after Worrell et al. 2010)
-- all-steel radial tyres: 235 kgce/t of electricity and steam, GB 29449-2024 grade 2 (confidence medium)
-- strontium carbonate: 1.2 t of coal per tonne, as fuel and reductant; an assumption, no published figure was found
+Tonnes follow from the energy of the plant's process and one figure of `simulators.processes`, a little different each
+day.
 """
 
 from __future__ import annotations
@@ -18,6 +14,12 @@ from services.store.factors import fact_rows
 from simulators.conversions import kgce_per_unit
 from simulators.figures import days_of
 from simulators.points import Key
+from simulators.processes import (
+    ELECTRODE_KG_PER_T,
+    STEEL_KWH_PER_T,
+    STRONTIUM_COAL_KG_PER_T,
+    TYRE_KGCE_PER_T,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +27,6 @@ if TYPE_CHECKING:
 
 SPREAD: Final = 80
 """Thousandths by which a day's intensity may be off."""
-STEEL_KWH_PER_T: Final = 425
-TYRE_KGCE_PER_T: Final = 235
-COAL_KG_PER_T: Final = 1200
-ELECTRODE_KG_PER_T: Final = Decimal("1.8")
-"""Graphite electrodes per tonne of steel; an assumption within the usual 1 to 3 kg."""
 
 
 class Made(NamedTuple):
@@ -57,7 +54,7 @@ def production(hours: Mapping[Key, Sequence[int]], from_us: int, seed: int) -> I
         tonnes = _tonnes(kgce, Decimal(TYRE_KGCE_PER_T), "tyre", day, seed)
         yield Made("tyre-plant", "all_steel_radial_tyre", day, tonnes, Decimal(0), "no process emission")
     for day, amount in by_day.get(Key("strontium", "coal-belt", "import"), {}).items():
-        tonnes = _tonnes(amount, Decimal(COAL_KG_PER_T), "strontium", day, seed)
+        tonnes = _tonnes(amount, Decimal(STRONTIUM_COAL_KG_PER_T), "strontium", day, seed)
         why = "the reductant is weighed with the fuel and counted there: the reaction's CO2 is the same carbon"
         yield Made("strontium-plant", "strontium_carbonate", day, tonnes, Decimal(0), why)
 

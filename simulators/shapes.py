@@ -13,6 +13,8 @@ from itertools import accumulate
 from math import cos, pi, sin
 from typing import TYPE_CHECKING, Final
 
+from simulators.calendar import chill, discomfort, sunshine, warmth
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -22,6 +24,7 @@ FULL: Final = 1000
 VARIANTS: Final = 8
 SHIFT: Final = 480
 HANDOVER: Final = 15
+OFFICE: Final = (1000, 1000, 1000, 1000, 1000, 350, 250)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,8 @@ class Shape:
     weekdays: tuple[int, ...] = (FULL,) * 7
     least: int = 900
     """A day's scale is drawn between this and `FULL`."""
-    by_weather: bool = False
-    """It follows the outdoor temperature instead of chance."""
+    weather: Callable[[int, int], int] | None = None
+    """What its day's scale follows instead of chance: thousandths of (day, seed)."""
 
 
 def _furnace(rng: random.Random) -> Iterator[float]:
@@ -69,11 +72,11 @@ def _kiln(rng: random.Random) -> Iterator[float]:
 def _clean_room(rng: random.Random) -> Iterator[float]:
     """A high base load with a gentle hump by day."""
     for minute in range(MINUTES):
-        yield 0.78 - 0.1 * cos(2 * pi * (minute - 120) / MINUTES) + rng.uniform(-0.02, 0.02)
+        yield 0.75 - 0.14 * cos(2 * pi * (minute - 120) / MINUTES) + rng.uniform(-0.02, 0.02)
 
 
 def _servers(rng: random.Random) -> Iterator[float]:
-    """IT load: nearly flat, lowest at five in the morning."""
+    """IT load: nearly flat, lowest at five in the morning, a little less at weekends."""
     for minute in range(MINUTES):
         yield 0.86 - 0.08 * cos(2 * pi * (minute - 300) / MINUTES) + rng.uniform(-0.01, 0.01)
 
@@ -82,6 +85,15 @@ def _cooling(rng: random.Random) -> Iterator[float]:
     """Cooling follows the outdoor temperature: most at three in the afternoon."""
     for minute in range(MINUTES):
         yield 0.84 + 0.1 * cos(2 * pi * (minute - 900) / MINUTES) + rng.uniform(-0.03, 0.03)
+
+
+def _radio(rng: random.Random) -> Iterator[float]:
+    """A base station: most of it never sleeps, the rest follows the traffic, busiest at nine in the evening.
+
+    Power is linear in the traffic: Lorincz, Garma, Petrovic, Sensors 2012, 12, 4281-4310; the share is an assumption.
+    """
+    for minute in range(MINUTES):
+        yield 0.84 + 0.12 * cos(2 * pi * (minute - 1260) / MINUTES) + rng.uniform(-0.02, 0.02)
 
 
 def _office(rng: random.Random) -> Iterator[float]:
@@ -107,10 +119,13 @@ SHAPES: Final[dict[str, Shape]] = {
     "shifts": Shape(_shifts, weekdays=(1000, 1000, 1000, 1000, 1000, 950, 700)),
     "kiln": Shape(_kiln),
     "clean_room": Shape(_clean_room, weekdays=(1000, 1000, 1000, 1000, 1000, 960, 940)),
-    "servers": Shape(_servers, least=960),
-    "cooling": Shape(_cooling, least=850, by_weather=True),
-    "office": Shape(_office, weekdays=(1000, 1000, 1000, 1000, 1000, 350, 250)),
-    "sun": Shape(_sun, least=400),
+    "servers": Shape(_servers, weekdays=(1000, 1000, 1000, 1000, 1000, 975, 965), least=960),
+    "radio": Shape(_radio, weekdays=(1000, 1000, 1000, 1000, 1000, 980, 970), least=960),
+    "cooling": Shape(_cooling, least=750, weather=warmth),
+    "office": Shape(_office, weekdays=OFFICE),
+    "climate": Shape(_office, weekdays=OFFICE, least=700, weather=discomfort),
+    "heating": Shape(_office, weekdays=OFFICE, least=150, weather=chill),
+    "sun": Shape(_sun, least=200, weather=sunshine),
 }
 
 
