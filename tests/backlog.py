@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from services.store.booking import Books
 from services.store.registry import load_directory
 from services.store.verify import verify
 from services.store.visit import visit
+from services.wire.times import iso_time
 from simulators.crowd import MAX_RATE_KW, PER_SITE, RAW_PER_STEP, REGISTER, Member, members, message
 from simulators.history import register
 from simulators.load import Generator, Watch
 from simulators.publisher import Publisher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from services.store.pool import Connection
     from simulators.sample import Message
@@ -36,7 +38,10 @@ JUMP_STEPS: Final = 500_000_000
 BATCH: Final = 10_000
 GATEWAY_MINUTES: Final = 2
 PATIENCE_S: Final = 300.0
-ALERTS = "SELECT subject, occurred_at, historical, outcome FROM core.alert WHERE rule = $1 AND raised_at IS NOT NULL"
+ALERTS = (
+    "SELECT subject, occurred_at, historical, outcome, evidence FROM core.alert"
+    " WHERE rule = $1 AND raised_at IS NOT NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,6 @@ class Drained:
     live_readings: int
     live_seconds: Sequence[float]
     """How long the watched live readings took from being due to being visible, while the backlog drained."""
-    alerts: Sequence[dict[str, Any]]
     wrong_energy: int
     differences: int
 
@@ -149,7 +153,7 @@ async def prepare(dsn: str, outage: Outage, now_us: int) -> int:
 
 
 async def drain(dsn: str, broker: str, outage: Outage, live_rate: float, others: int) -> Drained:
-    """Send the backlog at full speed beside `live_rate` live readings a second; ingest and evaluator are running."""
+    """Send the backlog at full speed beside `live_rate` live readings a second; ingest is running."""
     with (
         Publisher(broker, name="backlog", connections=4) as gateways,
         Publisher(broker, name="live") as meters,
@@ -172,14 +176,12 @@ async def drain(dsn: str, broker: str, outage: Outage, live_rate: float, others:
         sent = meters.sent
     async with visit(dsn, name="backlog") as con:
         await _settled(con, outage.readings + sent + others)
-        alerts = await _alerts(con, outage.lent)
         return Drained(
             readings=outage.readings,
             published_s=published_s,
             drained_s=drained_s,
             live_readings=sent,
             live_seconds=watch.latencies_s,
-            alerts=alerts,
             wrong_energy=await _wrong_energy(con, outage),
             differences=len([finding async for finding in verify(con)]),
         )
@@ -228,15 +230,22 @@ async def _settled(con: Connection, readings: int) -> None:
         await asyncio.sleep(0.2)
 
 
-async def _alerts(con: Connection, expected: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The warnings of breaks, once those that stand are the expected ones or a minute has passed."""
+async def warnings(dsn: str, outage: Outage) -> list[dict[str, Any]]:
+    """The standing warnings of breaks, once each names both changes of its meter or a minute has passed.
+
+    `events` are the moments that each stands on.
+    """
+    expected = {name: [at, at + HOUR_US] for name, at in outage.lent.items()}
     deadline = time.monotonic() + 60
-    while True:
-        rows = [dict(row) for row in await con.fetch(ALERTS, "RegisterBreak")]
-        standing = [(row["subject"], row["occurred_at"]) for row in rows if row["outcome"] != "withdrawn"]
-        if sorted(standing) == sorted(expected.items()) or time.monotonic() > deadline:
-            return rows
-        await asyncio.sleep(0.2)
+    async with visit(dsn, name="backlog") as con:
+        while True:
+            rows = [dict(row) for row in await con.fetch(ALERTS, "RegisterBreak") if row["outcome"] != "withdrawn"]
+            for row in rows:
+                row["events"] = [iso_time(each["read_at"], None) for each in json.loads(row["evidence"])["events"]]
+            found = {row["subject"]: row["events"] for row in rows}
+            if (found == expected and len(rows) == len(expected)) or time.monotonic() > deadline:
+                return rows
+            await asyncio.sleep(0.2)
 
 
 async def _wrong_energy(con: Connection, outage: Outage) -> int:
