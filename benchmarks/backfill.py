@@ -164,9 +164,9 @@ async def run(dsn: str, options: argparse.Namespace) -> None:
     await con.execute("SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
     fleet = await make(con, options.registers, options.days, options.every_s)
     early, late = list(fleet.early()), fleet.late(options.by)
-    print(told("in order", await send(con, fleet, early), len(early)))
+    print(told("in order", await send(con, fleet, early), len(early)), flush=True)
     runs = await maintain(con, LIMITS)
-    print("maintenance:", "; ".join(f"{run.task} {run.result} {run.detail}".strip() for run in runs or ()))
+    print("maintenance:", "; ".join(f"{run.task} {run.result} {run.detail}".strip() for run in runs or ()), flush=True)
     if await con.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"):
         print(f"compressed chunks: {await con.fetchval(COMPRESSED)}")
     print(told(f"late, by {options.by}", await send(con, fleet, late), len(late)), flush=True)

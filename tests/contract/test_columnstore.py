@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks import backfill
 from services.model import Arrival
 from services.store.booking import Books
 from services.store.chunks import WEEK_US
@@ -84,6 +85,22 @@ async def test_late_readings_into_compressed_weeks_book_rightly(con: Connection)
     assert [finding async for finding in verify(con)] == []
     assert await maintained(con) == ("done" if await has_columnstore(con) else "nothing")
     assert await con.fetchval("SELECT count(*) FROM core.reading") == 7 * 28 + 30
+    assert [finding async for finding in verify(con)] == []
+
+
+async def test_weeks_of_backfill_come_in_batches_of_5000(con: Connection) -> None:
+    """Midnights came in time; all that is between them comes afterwards, register by register, into compressed days."""
+    fleet = await backfill.make(con, registers=10, days=28, every_s=3600)
+    await backfill.send(con, fleet, list(fleet.early()))
+    assert await maintain(con, backfill.LIMITS)
+    if await has_columnstore(con):
+        assert await con.fetchval(COMPRESSED) > 0
+    late = fleet.late("register")
+    assert len(await backfill.send(con, fleet, late)) == 2
+    assert await con.fetchval("SELECT count(*) FROM core.reading") == 10 * (28 * 24 + 1)
+    assert await backfill.compare_days(con, fleet) == 10 * 28
+    assert [finding async for finding in verify(con)] == []
+    assert await maintained(con) == ("done" if await has_columnstore(con) else "nothing")
     assert [finding async for finding in verify(con)] == []
 
 
@@ -173,3 +190,29 @@ async def test_jobs_that_the_scheduler_does_not_run_are_run_in_its_place(con: Co
         for task, name in zip((works, fails), JOBS, strict=True):
             await con.execute("SELECT delete_job($1)", int(task.removeprefix("job ")))
             await con.execute(f"DROP PROCEDURE public.{name}")
+
+
+JOB_ERROR = """
+INSERT INTO _timescaledb_internal.bgw_job_stat_history (job_id, pid, execution_start, execution_finish, succeeded, data)
+SELECT 4711, 1, now() - interval '2 minutes', now() - interval '1 minute', false, jsonb_build_object(
+    'job', jsonb_build_object('owner', current_user, 'proc_schema', 'public', 'proc_name', 'policy_of_somebody'),
+    'error_data', jsonb_build_object('sqlerrcode', '24000', 'message', 'cannot drop portal'))
+"""
+"""As the scheduler writes it."""
+
+
+async def test_an_error_of_the_scheduler_opens_an_alert(con: Connection) -> None:
+    """What stands in timescaledb_information.job_errors since yesterday is a failed task, named in the alert."""
+    if not await con.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"):
+        pytest.skip("plain PostgreSQL has no scheduler")
+    await con.execute(JOB_ERROR)
+    runs = {run.task: run for run in await maintain(con, LIMITS) or ()}
+    assert runs["jobs"].result == "failed"
+    await look(con, "MaintenanceFailed")
+    (alert,) = await alerts(con, "MaintenanceFailed")
+    assert (alert["subject"], alert["state"]) == ("jobs", "firing")
+    assert "24000 cannot drop portal" in alert["latest"]["problem"]
+    await con.execute("DELETE FROM _timescaledb_internal.bgw_job_stat_history WHERE job_id = 4711")
+    await maintain(con, LIMITS)
+    await look(con, "MaintenanceFailed")
+    assert await steps(con, "MaintenanceFailed") == ["firing", "resolved"]
