@@ -18,6 +18,7 @@ from dashboards.fields import (
     SINCE,
     TCE,
     TCO2,
+    TEXT,
     YELLOW,
     Json,
     hidden,
@@ -55,6 +56,7 @@ from dashboards.sources import (
     is_grain,
 )
 
+DASHED: Final = {"fill": "dash", "dash": [6, 4]}
 Q, H = 26 * HOUR, 3 * DAY + HOUR
 """A thousand registers: a day of quarters, three of hours; longer ranges are daily."""
 
@@ -271,5 +273,8 @@ def _curves() -> list[tuple[Json, int, int]]:
         unit=KWH,
         draw="bars",
         fill=60,
+        overrides=[
+            of("30 天前", draw="line", fill=0, line=2, dash=DASHED, color={"mode": "fixed", "fixedColor": TEXT})
+        ],
     )
     return [(power, 14, 9), (daily, 10, 9)]

@@ -7,6 +7,7 @@ from typing import Final
 from dashboards import words
 from dashboards.board import dashboard, enterprises, grain_variable, lay, warnings
 from dashboards.fields import (
+    AMOUNT,
     COLOURED_TEXT,
     COUNT,
     KW,
@@ -119,7 +120,8 @@ def build() -> Json:
         "一家企业的用能、标准煤、碳排放、预算、表计与预警。One enterprise: energy, CO₂, budgets, warnings.",
         lay(
             _figures(),
-            [(_power(), 14, 9), (_carriers(), 10, 9)],
+            [(_power(), 24, 8)],
+            [(_carriers(), 24, 6)],
             [(_daily(), 12, 8), (_carbon(), 12, 8)],
             [(budget_table(), 24, 7)],
             [(warnings_table(MINE), 24, 7)],
@@ -164,7 +166,7 @@ def _carriers() -> Json:
         "标准煤的两种口径不可相加；因子的年份与来源在后两列。Never add the two bases of coal.",
         CARRIERS,
         [
-            of("本月用量", unit=COUNT, decimals=1, width=90),
+            of("本月用量", unit=AMOUNT, decimals=1, width=120),
             of("单位", width=60),
             of("估算占比", unit=SHARE, decimals=1, width=80),
             of("当量值", unit=TCE, decimals=1, mappings=[unknown()], width=90),
@@ -211,7 +213,7 @@ def _meters() -> Json:
         [
             of("级", width=50),
             of("账至", unit=SINCE, width=120),
-            of("用量", unit=COUNT, decimals=1, width=110),
+            of("用量", unit=AMOUNT, decimals=1, width=120),
             of("单位", width=70),
             of("估算占比", unit=SHARE, decimals=1, width=90),
             of("覆盖率", unit=SHARE, decimals=1, thresholds=words.COMPLETE, cell=COLOURED_TEXT, width=90),

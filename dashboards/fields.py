@@ -22,6 +22,8 @@ TCE: Final = "suffix: tce"
 SHARE: Final = "percentunit"
 PLAIN: Final = "none"
 COUNT: Final = "short"
+AMOUNT: Final = "locale"
+"""A quantity whose unit stands in a column beside it: all its digits, never thousands as K or millions as Mil."""
 SECONDS: Final = "s"
 SINCE: Final = "dateTimeFromNow"
 

@@ -46,16 +46,17 @@ def _starting(days: int) -> str:
 
 NOW: Final = f"""
 SELECT p.site_zh AS "数据中心",
-       CASE p.span WHEN '1h' THEN '1 小时' WHEN '24h' THEN '24 小时' WHEN '30d' THEN '30 天'
-                   WHEN '1mo' THEN '本月' ELSE '12 个月' END AS "窗口",
-       p.pue_ratio AS "PUE", p.label AS "名称", p.state AS "状态", p.why AS "缺什么",
+       CASE p.span WHEN '1h' THEN '1 小时' WHEN '24h' THEN '24 小时' WHEN '1d' THEN '自然日'
+                   WHEN '30d' THEN '30 天' WHEN '1mo' THEN '自然月' WHEN '12mo' THEN '12 个月' END AS "窗口",
+       p.pue_ratio AS "PUE", p.label AS "名称", p.state AS "状态",
+       coalesce(p.why, '—') AS "缺什么",
        p.total_kwh AS "总电量", p.it_kwh AS "IT 电量", p.limit_ratio AS "限值",
        p.total_resolution_ratio AS "总分辨率", p.it_resolution_ratio AS "IT 分辨率",
        p.total_uncertainty_ratio AS "总不确定度", p.it_uncertainty_ratio AS "IT 不确定度",
        p.category::text AS "类别", p.ends_at AS "窗口止", p.enterprise AS enterprise_code
 FROM report.pue_current p
 WHERE p.{MINE}
-ORDER BY p.site_zh, array_position(ARRAY['1h', '24h', '30d', '1mo', '12mo'], p.span)
+ORDER BY p.site_zh, array_position(ARRAY['1h', '24h', '1d', '30d', '1mo', '12mo'], p.span)
 """
 CURVE: Final = f"""
 SELECT ends_at AS time, {SITE} AS metric, pue_ratio AS pue FROM report.pue_1h
@@ -109,7 +110,8 @@ WITH reported AS MATERIALIZED (
     FROM report.emissions_1mo WHERE {MINE} AND month >= {YEAR_AGO} GROUP BY site, month
 )
 SELECT to_char(p.day, 'YYYY-MM') AS "月份", p.site_zh AS "数据中心", p.pue_ratio AS "iPUE", p.state AS "状态",
-       p.why AS "缺什么", p.total_kwh AS "总电量", p.it_kwh AS "IT 电量", o.kgco2 / nullif(p.it_kwh, 0) * 1000 AS "CUE",
+       coalesce(p.why, '—') AS "缺什么", p.total_kwh AS "总电量", p.it_kwh AS "IT 电量",
+       o.kgco2 / nullif(p.it_kwh, 0) * 1000 AS "CUE",
        r.pue_ratio AS "自报"
 FROM report.pue_1mo p
 LEFT JOIN reported r ON r.site = p.site AND r.day = p.day
@@ -138,10 +140,11 @@ def build() -> Json:
         "PUE = 总电量 ÷ IT 电量，对齐窗口内先求和再相除。满 12 个月才叫 PUE，其余为 iPUE。"
         "Energy over energy in aligned windows; PUE only over 12 months, else iPUE.",
         lay(
-            [(_now(), 18, 9), (_open(), 6, 4)],
+            [(_open(), 8, 4), (_high(), 16, 4)],
+            [(_now(), 24, 9)],
             [(_curve(), 24, 9)],
             [(_level(), 12, 7), (_load(), 12, 7)],
-            [(_months(), 16, 8), (_high(), 8, 8)],
+            [(_months(), 24, 8)],
             [(warnings_table(MINE, title="PUE 预警 Warnings", condition=f"rule LIKE 'Pue%' AND {OPEN}"), 24, 7)],
         ),
         variables=[query_variable("site", "数据中心 Data centre", SITES)],
@@ -170,7 +173,8 @@ def _now() -> Json:
             of("限值", decimals=2, width=60),
             *(of(name, unit=SHARE, decimals=1, width=95)
               for name in ("总分辨率", "IT 分辨率", "总不确定度", "IT 不确定度")),
-            of("窗口止", unit="dateTimeAsLocalNoDateIfToday"),
+            of("类别", width=60),
+            of("窗口止", unit="dateTimeAsLocalNoDateIfToday", width=150),
         ],
     )  # fmt: skip
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards import words
-from dashboards.fields import COLOURED_CELL, COLOURED_TEXT, COUNT, SHARE, SINCE, Json, hidden, link, of, unknown
+from dashboards.fields import AMOUNT, COLOURED_CELL, COLOURED_TEXT, SHARE, SINCE, Json, hidden, link, of, unknown
 from dashboards.panels import table
-from dashboards.sources import MONTH, OPEN, TODAY, ZONE
+from dashboards.sources import MONTH, OPEN, TODAY, ZONE, at_most_whole
 
 MINE: Final = "enterprise IN ($enterprise)"
 MINE_OR_DISTRICT: Final = "(enterprise IN ($enterprise) OR enterprise IS NULL)"
@@ -65,7 +65,7 @@ BUDGETS: Final = f"""
 SELECT b.name_zh AS "预算", coalesce(b.enterprise_zh, '全区') AS "范围", b.state AS "状态",
        CASE WHEN a.open > 0 THEN '预警中' ELSE '无' END AS "预警",
        b.used_ratio AS "已用", b.planned_ratio AS "计划", b.forecast_p50 / nullif(b.allowance, 0) AS "预测",
-       coalesce(nullif(b.why, ''), '—') AS "缺什么", b.coverage_ratio AS "覆盖率",
+       coalesce(nullif(b.why, ''), '—') AS "缺什么", {at_most_whole("b.coverage_ratio")} AS "覆盖率",
        b.allowance AS "预算量", b.actual AS "实际", b.unit AS "单位",
        coalesce(round(b.forecast_p10, 1) || ' – ' || round(b.forecast_p90, 1), '—') AS "预测区间",
        b.ends_on - {TODAY} AS "剩余天数", coalesce(b.runs_out_on::text, '—') AS "用完日期",
@@ -92,8 +92,8 @@ def budget_table(*, short: bool = False) -> Json:
     more = [] if short else [
         of("覆盖率", unit=SHARE, decimals=1, thresholds=words.COMPLETE, cell=COLOURED_TEXT, mappings=[unknown()]),
         of("缺什么", mappings=[words.BUDGET_WHY]),
-        of("预算量", unit=COUNT, decimals=1),
-        of("实际", unit=COUNT, decimals=1, mappings=[unknown()]),
+        of("预算量", unit=AMOUNT, decimals=1),
+        of("实际", unit=AMOUNT, decimals=1, mappings=[unknown()]),
     ]  # fmt: skip
     return table(
         "预算状态 Budgets",
@@ -173,8 +173,11 @@ AT_THE_TIME: Final = (
 )
 
 
-def warnings_table(scope: str, *, title: str = "未决预警 Open warnings", condition: str = OPEN) -> Json:
-    """Warnings, the worst first, each with a link to the enterprise at that time."""
+def warnings_table(
+    scope: str, *, title: str = "未决预警 Open warnings", condition: str = OPEN, are_open: bool = True
+) -> Json:
+    """Warnings, the worst first, each with a link to the enterprise at that time; only open ones are coloured."""
+    level = {"mappings": [words.SEVERITY], "cell": COLOURED_CELL} if are_open else {"mappings": [words.PAST_SEVERITY]}
     return table(
         title,
         "点企业看当时的曲线；规则的处理办法见手册。The enterprise links to its curves at that time.",
@@ -183,7 +186,7 @@ def warnings_table(scope: str, *, title: str = "未决预警 Open warnings", con
             hidden("enterprise_code"),
             hidden("from_ms"),
             hidden("to_ms"),
-            of("级别", mappings=[words.SEVERITY], cell=COLOURED_CELL, width=70),
+            of("级别", **level, width=70),
             of("规则", mappings=[words.RULE], width=130),
             of("企业", width=150, links=[{"title": "当时的企业明细", "url": AT_THE_TIME, "targetBlank": False}]),
             of("场所", width=130),

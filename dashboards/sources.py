@@ -54,6 +54,14 @@ def target(sql: str, ref: str = "A", form: str = "table") -> Json:
     }
 
 
+def at_most_whole(share: str) -> str:
+    """A share of time that is not above 1 because the newest quarter-hour is booked before it was due; null stays null.
+
+    Never least(): that takes null for 1.
+    """
+    return f"CASE WHEN {share} > 1 THEN 1 ELSE {share} END"
+
+
 def is_grain(grain: str, quarters_until: int, hours_until: int) -> str:
     """True where a range is shown at this grain: a condition of constants, so other branches leave the plan.
 

@@ -7,6 +7,7 @@ from typing import Final
 from dashboards import words
 from dashboards.board import dashboard, enterprises, lay, query_variable
 from dashboards.fields import (
+    AMOUNT,
     BLUE,
     COLOURED_CELL,
     COLOURED_TEXT,
@@ -23,7 +24,7 @@ from dashboards.fields import (
 )
 from dashboards.panels import bars, series, stat, table
 from dashboards.shared import MINE_OR_DISTRICT, budget_table, open_count, warnings_table
-from dashboards.sources import OPEN, ZONE
+from dashboards.sources import OPEN, ZONE, at_most_whole
 
 BUDGETS: Final = f"""
 SELECT name_zh AS __text, budget AS __value FROM report.budget_versions
@@ -45,8 +46,9 @@ WHERE m.starts_on <= (now() AT TIME ZONE '{ZONE}')::date
   AND m.budget = (SELECT min(b.budget) FROM months b)
 ORDER BY 1
 """
-PLANTS: Final = """
-SELECT s.budget AS "预算", s.site_zh AS "场所", s.state AS "状态", s.registers AS "示数", s.coverage_ratio AS "覆盖率",
+PLANTS: Final = f"""
+SELECT s.budget AS "预算", s.site_zh AS "场所", s.state AS "状态", s.registers AS "示数",
+       {at_most_whole("s.coverage_ratio")} AS "覆盖率",
        s.metered AS "计量", s.manual AS "填报", s.manual_beside AS "另行填报", s.missing_months AS "缺月",
        s.unit AS "单位"
 FROM report.budget_running_sites s
@@ -54,7 +56,8 @@ WHERE s.budget IN ($budget) AND s.state <> 'not_expected'
 ORDER BY s.budget, s.state, s.site_zh
 """
 DAILY: Final = f"""
-SELECT date_trunc('day', raised_at AT TIME ZONE '{ZONE}') AT TIME ZONE '{ZONE}' AS time, rule AS metric, count(*) AS n
+SELECT date_trunc('day', raised_at AT TIME ZONE '{ZONE}') AT TIME ZONE '{ZONE}' AS time,
+       {words.named("rule", words.RULE)} AS metric, count(*) AS n
 FROM report.alerts
 WHERE {MINE_OR_DISTRICT} AND $__timeFilter(raised_at)
 GROUP BY 1, 2
@@ -104,7 +107,7 @@ def build() -> Json:
             [(warnings_table(MINE_OR_DISTRICT), 24, 9)],
             [(_by_enterprise(), 8, 8), (_kinds(), 16, 8)],
             [(_daily(), 12, 7), (_maintenance(), 12, 7)],
-            [(warnings_table(MINE_OR_DISTRICT, title="期内已解除 Resolved", condition=closed), 24, 8)],
+            [(warnings_table(MINE_OR_DISTRICT, title="期内已解除 Resolved", condition=closed, are_open=False), 24, 8)],
         ),
         variables=[enterprises(), query_variable("budget", "预算 Budget", BUDGETS.strip())],
         time=("now-30d", "now"),
@@ -152,7 +155,7 @@ def _plants() -> Json:
         [
             of("状态", mappings=[words.SITE_STATE], cell=COLOURED_TEXT, width=110),
             of("覆盖率", unit=SHARE, decimals=1, thresholds=words.COMPLETE, cell=COLOURED_TEXT, mappings=[unknown()]),
-            *(of(name, unit=COUNT, decimals=1) for name in ("计量", "填报", "另行填报")),
+            *(of(name, unit=AMOUNT, decimals=1) for name in ("计量", "填报", "另行填报")),
             of("示数", width=60),
             of("缺月", width=60),
             of("单位", width=70),

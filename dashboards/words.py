@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.fields import BLUE, GREEN, GREY, ORANGE, RED, TEXT, YELLOW, numbers, steps, texts, unknown
+from dashboards.fields import BLUE, GREEN, GREY, ORANGE, RED, TEXT, YELLOW, Json, numbers, steps, texts, unknown
+
+
+def named(column: str, words: Json) -> str:
+    """SQL that says a code in words, for the legend of a graph, which no mapping reaches."""
+    cases = " ".join(f"WHEN '{code}' THEN '{word['text']}'" for code, word in words["options"].items())
+    return f"CASE {column} {cases} ELSE {column} END"
+
 
 PUE_STATE: Final = texts(
     ok=("正常", GREEN),
@@ -45,6 +52,7 @@ BUDGET_WHY: Final = texts(
     no_data=("无数据", GREY),
 )
 SEVERITY: Final = texts(critical=("严重", RED), warning=("预警", ORANGE), notice=("提示", BLUE))
+PAST_SEVERITY: Final = texts(critical=("严重", TEXT), warning=("预警", TEXT), notice=("提示", TEXT))
 ALERT_STATE: Final = texts(firing=("未处理", ORANGE), acknowledged=("已确认", BLUE), resolved=("已解除", GREEN))
 FACTOR: Final = texts(known=("已知", TEXT), factor_missing=("缺因子", GREY), provisional=("暂用上年因子", YELLOW))
 SITE_STATE: Final = texts(
@@ -75,6 +83,7 @@ RULE: Final = texts(
     FactorMissing=("缺因子", TEXT),
     DemandHigh=("需量超限", TEXT),
     IngestLagHigh=("入库延迟", TEXT),
+    MaintenanceFailed=("维护失败", TEXT),
 )
 SHARE_WORDS: Final = [unknown()]
 

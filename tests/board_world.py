@@ -36,6 +36,12 @@ SELECT $1, at, $2, 0, 900, 0, now()
 FROM generate_series(date_trunc('hour', now()) - interval '34 days', now() - interval '15 minutes',
                      interval '15 minutes') AS at
 """
+READINGS = """
+INSERT INTO core.reading
+SELECT $1, at, 1000000 + $2::bigint * row_number() OVER (ORDER BY at), 0, NULL
+FROM generate_series(date_trunc('hour', now()) - interval '34 days', now(), interval '15 minutes') AS at
+"""
+"""What the ledger was booked from, for a plan that would read it to be seen doing so."""
 DAYS = """
 INSERT INTO core.energy_day
 SELECT $1, d::date, $2 * n, 0, 900 * n, 0, now()
@@ -60,7 +66,7 @@ INSERT INTO core.alert (rule, subject, enterprise_id, site_id, severity, state, 
 SELECT $1, $2, e.enterprise_id, s.site_id, $5, $6, now() - interval '3 hours', now() - interval '3 hours',
        now() - interval '2 hours', CASE WHEN $6 = 'resolved' THEN now() END,
        CASE WHEN $6 = 'resolved' THEN now() END, CASE WHEN $6 = 'resolved' THEN 'cleared' END,
-       1.6, 1.5, '', $7::text::jsonb, '示例说明', 'example'
+       $9, $10, $11, $7::text::jsonb, $8, 'example'
 FROM (SELECT 1) AS one
 LEFT JOIN core.enterprise e ON e.code = $3
 LEFT JOIN core.site s ON s.code = $4
@@ -86,6 +92,7 @@ async def fill(dsn: str) -> Logins:
         register = await owner.fetchval(
             "SELECT register_id FROM core.register JOIN core.meter m USING (meter_id) WHERE m.code = $1", meter
         )
+        await owner.execute(READINGS, register, amount)
         await owner.execute(LEDGER, register, amount)
         await owner.execute(DAYS, register, amount)
     await owner.execute(SCOPE)
@@ -102,8 +109,10 @@ async def _registry(owner: Connection) -> None:
     await add_district(owner, factor_region="CN-CQ")
     for code, site in (("steel", "steel-works"), ("tyre", "tyre-plant"), ("cloud", "dc-1")):
         await add_enterprise(owner, code, site)
-    await owner.execute("UPDATE core.enterprise SET name_zh = $1 WHERE code = 'cloud'", QUOTED)
-    await owner.execute("UPDATE core.site SET name_zh = '示例''数据中心' WHERE code = 'dc-1'")
+    for code, name in (("steel", "示例钢铁厂"), ("tyre", "示例轮胎厂"), ("cloud", QUOTED)):
+        await owner.execute("UPDATE core.enterprise SET name_zh = $2 WHERE code = $1", code, name)
+    for code, name in (("steel-works", "炼钢厂区"), ("tyre-plant", "轮胎厂区"), ("dc-1", "示例'数据中心")):
+        await owner.execute("UPDATE core.site SET name_zh = $2 WHERE code = $1", code, name)
     await add_register(owner, "steel-works", "steel-main")
     await add_register(owner, "steel-works", "steel-gas", carrier="natural_gas", unit="Nm3")
     await add_register(owner, "tyre-plant", "tyre-main")
@@ -156,16 +165,20 @@ def _budget(code: str, enterprise: str | None) -> Draft:
 async def _beside(owner: Connection) -> None:
     """Warnings, events, rejections, counts of ingest, maintenance and evaluations."""
     silent = json.dumps({"count": 1, "meters": [{"meter": "tyre-silent", "registers": ["import"]}]})
-    for rule, subject, enterprise, site, severity, state, evidence in (
-        ("PueHigh", "cloud/dc-1", "cloud", "dc-1", "warning", "firing", "{}"),
-        ("MeterSilent", "tyre/tyre-plant", "tyre", "tyre-plant", "warning", "acknowledged", silent),
-        ("BudgetExceeded", "steel-power/2026-01-01/100", "steel", None, "critical", "firing", "{}"),
-        ("ReadingHeld", "steel/steel-main/import", "steel", "steel-works", "notice", "resolved", "{}"),
-        ("IngestLagHigh", "ingest", None, None, "critical", "resolved", "{}"),
-    ):
+    for rule, subject, enterprise, site, severity, state, evidence, *told in (
+        ("PueHigh", "cloud/dc-1", "cloud", "dc-1", "warning", "firing", "{}",
+         "24 小时 PUE 1.60，高于 1.50", PUE, 1.5, ""),
+        ("MeterSilent", "tyre/tyre-plant", "tyre", "tyre-plant", "warning", "acknowledged", silent,
+         "1 只表计停止上报", 3, 1, "h"),
+        ("BudgetExceeded", "steel-power/2026-01-01/100", "steel", None, "critical", "firing", "{}",
+         "本月用电已超预算", 1.32, 1, ""),
+        ("ReadingHeld", "steel/steel-main/import", "steel", "steel-works", "notice", "resolved", "{}",
+         "读数回落，待定", None, None, ""),
+        ("IngestLagHigh", "ingest", None, None, "critical", "resolved", "{}", "入库延迟 95 秒", 95, 60, "s"),
+    ):  # fmt: skip
         acknowledged = "UPDATE core.alert SET state = 'acknowledged', acknowledged_at = now(), acknowledged_by = 'li'"
         first = "firing" if state == "acknowledged" else state
-        await owner.execute(ALERT, rule, subject, enterprise, site, severity, first, evidence)
+        await owner.execute(ALERT, rule, subject, enterprise, site, severity, first, evidence, *told)
         if state == "acknowledged":
             await owner.execute(acknowledged + " WHERE rule = $1", rule)
     await owner.execute(

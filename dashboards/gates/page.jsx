@@ -19,7 +19,7 @@ const standard = [any('unit', 'unit', unitOverrideProcessor), any('min', 'min', 
 standardFieldConfigEditorRegistry.setInit(() => standard);
 const customIds = ['width', 'align', 'cellOptions', 'hidden', 'hideFrom', 'drawStyle', 'fillOpacity', 'lineWidth', 'stacking',
   'lineInterpolation', 'showPoints', 'pointSize', 'spanNulls', 'barAlignment', 'axisPlacement', 'axisSoftMin', 'thresholdsStyle',
-  'filterable', 'inspect'];
+  'filterable', 'inspect', 'lineStyle'];
 const registry = new FieldConfigOptionsRegistry(() =>
   [...standard, ...customIds.map((id) => ({ ...any('custom.' + id, id) }))]);
 

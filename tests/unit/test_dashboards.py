@@ -14,6 +14,8 @@ import yaml
 from dashboards.build import BOARDS, GENERATED, text_of
 from dashboards.fields import NO_DATA, RED
 from dashboards.sources import SOURCE, UID
+from dashboards.words import RULE
+from services.rules.catalogue import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,3 +207,22 @@ def test_the_provider_reads_the_generated_folder() -> None:
     assert provider["allowUiUpdates"] is False
     assert provider["options"]["foldersFromFilesStructure"] is True
     assert provider["options"]["path"] == "/var/lib/grafana/dashboards"
+
+
+ANSWERS = {
+    "今日用电", "本月用电", "今日 CO₂", "本月 CO₂", "超预算或将超", "PUE 高于 1.5", "静默表计", "今日覆盖率",
+    "预算状态 Budgets", "数据中心 PUE", "静默表计 Silent meters",
+}  # fmt: skip
+FOLD = 20
+"""Rows of 38 pixels that a window of 900 pixels shows below Grafana's own bars."""
+
+
+def test_the_district_answers_above_the_fold() -> None:
+    """How much, who is over, which data centre, which meters, how complete: without scrolling."""
+    panels = {panel["title"]: panel["gridPos"] for panel in ALL["regulator/01-district.json"]["panels"]}
+    assert {title for title in ANSWERS if panels[title]["y"] + panels[title]["h"] <= FOLD} == ANSWERS
+
+
+def test_every_rule_has_its_words() -> None:
+    """A rule without them would be shown by its code."""
+    assert set(RULE["options"]) == set(RULES)
