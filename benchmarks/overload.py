@@ -61,11 +61,16 @@ class Offer:
     until_s: float
     sent: int = 0
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the moment has come."""
+        return time.monotonic() >= self.until_s
+
     async def run(self) -> None:
         """Until the moment."""
         began = time.monotonic()
         async with publisher(self.url) as to:
-            while time.monotonic() < self.until_s:
+            while not self.is_over:
                 due = min(int((time.monotonic() - began) * self.rate), self.sent + self.rate)
                 await to.publish([post(self.fleet, n) for n in range(self.sent, due)])
                 self.sent = due
@@ -74,12 +79,11 @@ class Offer:
 
 async def throttle(con: Connection, offer: Offer, times: float) -> None:
     """Let a batch through when so many times what is committed has been published."""
-    while time.monotonic() < offer.until_s:
+    while (left_s := offer.until_s - time.monotonic()) > 0:
         async with con.transaction():
             await con.execute("LOCK TABLE core.register_state IN EXCLUSIVE MODE")
             committed = await con.fetchval(COMMITTED)
-            while committed * times > offer.sent and time.monotonic() < offer.until_s:
-                await asyncio.sleep(STEP_S)
+            await until(lambda: offer.is_over or offer.sent >= committed * times, left_s + STEP_S)  # noqa: B023 - awaited here
         await asyncio.sleep(STEP_S / 10)
 
 
