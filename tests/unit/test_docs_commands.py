@@ -1,16 +1,20 @@
-"""Every `tanfeng …` in the documentation is a command that exists, with options that exist."""
+"""Every `tanfeng …` in the documentation is a command with options that exist, and every link leads to a file."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
 from tanfeng.cli import COMMANDS, app
 from tests.servers import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PAGES = sorted(
     path
@@ -59,10 +63,17 @@ def problem(command: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_of_a_page_exists(page: object) -> None:
+def test_every_command_of_a_page_exists(page: Path) -> None:
     """By the help of the program itself."""
-    text = (ROOT / str(page)).read_text("utf-8")
+    text = page.read_text("utf-8")
     assert {command: said for command in commands(text) if (said := problem(command))} == {}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    """Relative ones; those to the web are not followed."""
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
+    assert [each for each in targets if "://" not in each and not (page.parent / each).exists()] == []
 
 
 def test_a_command_that_does_not_exist_is_found() -> None:
