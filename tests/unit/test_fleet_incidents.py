@@ -79,6 +79,12 @@ def test_a_plan_has_every_kind_and_repeats_by_its_seed() -> None:
     assert plan(2) != plan()
 
 
+def test_the_manual_names_every_kind() -> None:
+    """Nobody has to read the code to know what can go wrong."""
+    manual = (EXAMPLE.parents[1] / "docs" / "simulators.md").read_text("utf-8")
+    assert {kind for kind in What if f"`{kind}`" not in manual} == set()
+
+
 def test_planned_incidents_of_one_meter_keep_apart() -> None:
     """Each can be told from the next."""
     found = plan()
