@@ -14,7 +14,7 @@ from services.accounting.state import Segment
 from services.errors import TanfengError
 from services.model import HOUR_US, QUARTER_US, SECOND_US
 from simulators import ledger
-from simulators.compare import Books, Judgement, compare
+from simulators.compare import Books, Judgement, compare, rule_of
 from simulators.conversions import kgce_per_unit, kgco2_per_unit
 from simulators.crowd import members, message
 from simulators.district import read_points
@@ -210,6 +210,7 @@ def test_a_leg_and_a_reading_that_are_not_true_are_named() -> None:
     assert found.is_silently_wrong
     assert found.legs[0].booked == 100
     assert found.readings[0].outcome == "sound"
+    assert rule_of(found.readings[1]) == "rule 2 took it, plausible: 100 in 900 s, where the policy knows no maximum"
 
 
 def test_a_ledger_is_read_as_it_was_written(tmp_path: Path) -> None:
