@@ -36,12 +36,12 @@ def script(name: str, dsn: str, folder: Path, programs: Path, code: int = 0) -> 
 
 
 @pytest.fixture(params=["postgres", "timescale"])
-def source(request: pytest.FixtureRequest) -> Iterator[tuple[Site, servers.Postgres]]:
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Site, servers.Postgres]]:
     """A day of the example district with every ordinary fault, on a server of each edition."""
     server: servers.Postgres = request.getfixturevalue(request.param)
     template = request.getfixturevalue("_migrated" if request.param == "postgres" else "_timescale_migrated")
     with site(server, template, EXAMPLE) as here:
-        here.tanfeng("simulate", "fast", *STRETCH, "--seed", "7")
+        here.tanfeng("simulate", "fast", *STRETCH, "--seed", "7", "--truth", str(tmp_path / "truth"))
         yield here, server
 
 
@@ -75,18 +75,29 @@ async def test_a_restored_database_has_the_books_figures_and_logins_of_its_sourc
         assert {row[0] for row in await login.fetch("SELECT enterprise FROM report.enterprises")} == {"steel"}
         await login.close()
         assert "not empty" in script("restore", there.dsn, folder, programs, code=1)
-        await goes_on(there)
+        await goes_on(there, tmp_path / "next")
     async with visit(here.dsn, name="test") as con:
         await con.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
-async def goes_on(there: Site) -> None:
+async def goes_on(there: Site, truth: Path) -> None:
     """Ingest books the next day into the restored database, rightly."""
     before = (await there.rows("SELECT count(*) FROM core.reading"))[0][0]
     with servers.mosquitto_broker() as broker:
         moved = Site(there.dsn, broker.url)
         with ingesting(moved, 1):
-            moved.tanfeng("simulate", "fast", "--start", "2026-03-02T00:00:00+08:00", "--days", "1", "--seed", "8")
+            moved.tanfeng(
+                "simulate",
+                "fast",
+                "--start",
+                "2026-03-02T00:00:00+08:00",
+                "--days",
+                "1",
+                "--seed",
+                "8",
+                "--truth",
+                str(truth),
+            )
         assert (await moved.rows("SELECT count(*) FROM core.reading"))[0][0] > before
         moved.tanfeng("verify")
 
@@ -94,7 +105,18 @@ async def goes_on(there: Site) -> None:
 def test_a_backup_under_load_is_of_one_moment(source: tuple[Site, servers.Postgres], tmp_path: Path) -> None:
     """Readings go on coming while it is made; its hash is that of its dump all the same."""
     here, server = source
-    words = ("simulate", "fast", "--start", "2026-03-02T00:00:00+08:00", "--days", "2", "--seed", "9")
+    words = (
+        "simulate",
+        "fast",
+        "--start",
+        "2026-03-02T00:00:00+08:00",
+        "--days",
+        "2",
+        "--seed",
+        "9",
+        "--truth",
+        str(tmp_path / "more"),
+    )
     with subprocess.Popen((sys.executable, "-m", "tanfeng", *words), env=here.environment) as load:
         script("backup", here.dsn, tmp_path / "backup", server.server.programs)
     assert load.returncode == 0

@@ -51,7 +51,7 @@ async def test_the_city_follows_a_districts_days_months_and_registry(pair: tuple
     """What was there before, what is booked later, and a registry that changes: the same figures at both ends."""
     here, there = pair
     programs, sql = servers.timescale_programs(), servers.ROOT / "deploy" / "sql"
-    here.tanfeng(*FIRST)
+    here.tanfeng(*FIRST, "--truth", str(tmp_path / "first"))
     psql(programs, here.dsn, "-f", str(sql / "district-publishes.sql"))
     psql(programs, there.dsn, "-v", "name=shili", "-v", f"district={here.dsn}", "-f", f"{sql}/city-subscribes.sql")
 
@@ -60,7 +60,7 @@ async def test_the_city_follows_a_districts_days_months_and_registry(pair: tuple
         return all(ours) and ours == theirs
 
     await until(is_alike)
-    here.tanfeng(*SECOND)
+    here.tanfeng(*SECOND, "--truth", str(tmp_path / "second"))
     changed = tmp_path / "changed.yaml"
     changed.write_text(EXAMPLE.read_text("utf-8").replace("示例钢铁厂", "示例钢铁公司"), "utf-8")
     here.tanfeng("registry", "apply", str(changed), "--yes", "--as", "li")
