@@ -108,7 +108,8 @@ class NaiveFold:
         """Put energy on a leg."""
         key = (base[0], at)
         old = self.booked.get(key, (0, False))
-        estimated = guess or at - base[0] > rules.gap or base[2] == "assumed"
+        misses = 2 * (at - base[0]) > 3 * rules.interval and base[0] // QUARTER_US != (at - 1) // QUARTER_US
+        estimated = guess or misses or at - base[0] > rules.gap or base[2] == "assumed"
         self.booked[key] = (old[0] + amount, estimated or old[1])
 
     def normal(self, at: int, value: int, rules: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from services.accounting.legs import bound_of, broken_leg, judge, kept_level, segment_of
+from services.accounting.legs import bound_of, broken_leg, is_estimated, judge, kept_level, segment_of
 from services.accounting.policy import HOUR_BOUND
 from services.accounting.state import Effects, EventKind, Level, Origin, Outcome, Run, Segment, State, Verdict
 from services.model import HOUR_US, QUARTER_US, Kind, OnFall
@@ -84,7 +84,7 @@ class Fold:
             if next_at > together_until or elapsed > gap:
                 if from_at != at:
                     book(Segment(from_at, at, value - from_value, estimated=False))
-                book(Segment(at, next_at, amount, elapsed > gap))
+                book(Segment(at, next_at, amount, is_estimated(at, next_at, rules)))
                 from_at, from_value = next_at, level
                 together_until = (next_at // QUARTER_US + 1) * QUARTER_US
             before_at, before_value, at, value = at, value, next_at, level

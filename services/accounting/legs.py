@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.accounting.state import Level, Origin, Segment
-from services.model import Kind
+from services.model import QUARTER_US, Kind
 
 if TYPE_CHECKING:
     from services.accounting.policy import Rules
@@ -43,8 +43,18 @@ def kept_level(base: Level, value: int, rules: Rules) -> int:
 
 
 def segment_of(base: Level, at: int, amount: int, rules: Rules) -> Segment:
-    """The booked leg; estimated beyond the gap, and from a level that was only assumed."""
-    return Segment(base.at, at, amount, at - base.at > rules.gap or base.origin is Origin.ASSUMED)
+    """The booked leg; estimated where its parts are not measured, and from a level that was only assumed."""
+    return Segment(base.at, at, amount, base.origin is Origin.ASSUMED or is_estimated(base.at, at, rules))
+
+
+def is_estimated(start: int, end: int, rules: Rules) -> bool:
+    """Whether a leg's parts are not measured: it is beyond the gap, or lacks a reading at a quarter-hour's edge.
+
+    One longer than one and a half intervals lacks a reading; within a quarter-hour it is exact all the same.
+    """
+    elapsed = end - start
+    misses = 2 * elapsed > 3 * rules.interval and start // QUARTER_US != (end - 1) // QUARTER_US
+    return misses or elapsed > rules.gap
 
 
 def broken_leg(base: Level, first: Level, rules: Rules) -> Segment | None:

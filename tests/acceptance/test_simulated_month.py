@@ -10,8 +10,8 @@ import pytest
 
 from simulators import ledger
 from simulators.incidents import What
-from tests.districts import BUDGETS, marking
 from tests.programs import Site, site
+from tests.servers import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tests import servers
 
 pytestmark = pytest.mark.slow
+
+EXAMPLE = ROOT / "examples" / "district.yaml"
+BUDGETS = EXAMPLE.with_name("budgets.yaml")
 
 RUN = ("--start", "2026-01-01T00:00:00+08:00", "--days", "31", "--seed", "7", "--incidents", "400")
 """January, so that the budgets of the year are known at its end."""
@@ -48,9 +51,9 @@ def truth(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def two_workers(postgres: servers.Postgres, _migrated: str, folder: Path, truth: Path) -> Iterator[Site]:
+def two_workers(postgres: servers.Postgres, _migrated: str, truth: Path) -> Iterator[Site]:
     """The month, ingested by two workers, with the example budgets."""
-    with site(postgres, _migrated, marking(folder), workers=2) as here:
+    with site(postgres, _migrated, EXAMPLE, workers=2) as here:
         here.tanfeng("budget", "apply", str(BUDGETS), "--yes", "--as", "test")
         here.tanfeng("simulate", "fast", *RUN, "--truth", str(truth))
         yield here
@@ -93,7 +96,7 @@ def test_the_books_are_what_the_readings_say(two_workers: Site) -> None:
 @pytest.fixture(scope="module")
 def one_worker(postgres: servers.Postgres, _migrated: str, folder: Path) -> Iterator[Site]:
     """The same month again, ingested by one worker."""
-    with site(postgres, _migrated, marking(folder)) as here:
+    with site(postgres, _migrated, EXAMPLE) as here:
         here.tanfeng("simulate", "fast", *RUN, "--truth", str(folder / "again.jsonl"))
         yield here
 
