@@ -196,8 +196,9 @@ async def _drop_stored(
     asked = [(group, at) for group in late for at in group.first if at <= group.newest]
     if not asked:
         return
-    registers = [group.row["register_id"] for group, _ in asked]
-    for row in await con.fetch(SQL["stored_readings"], registers, [at for _, at in asked]):
+    registers, instants = [group.row["register_id"] for group, _ in asked], [at for _, at in asked]
+    stored = await con.fetch(SQL["stored_readings"], registers, instants, min(instants), max(instants))
+    for row in stored:
         group, at = asked[row["place"] - 1]
         index = group.first.pop(at)
         _compare(index, arrivals[index], row["value"], row["value_text"], booked)

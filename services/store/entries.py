@@ -92,10 +92,17 @@ class Entries:
             await self._drop_empty(con)
 
     async def _revise(self, con: Connection) -> None:
-        if self.closed_ledger:
-            await con.execute(SQL["revise_ledger"], *_transposed(self.closed_ledger, 2), self.cause)
+        if not self.closed_ledger:
+            return
+        moment = await con.fetchval(SQL["revision_moment"])
+        registers, starts = _transposed(sorted(self.closed_ledger), 2)
+        ends = min(starts), max(starts)
+        await con.execute(SQL["revise_ledger"], registers, starts, self.cause, moment, *ends)
+        await con.execute(SQL["date_ledger"], registers, starts, moment, *ends)
         if self.closed_days:
-            await con.execute(SQL["revise_days"], *_transposed(sorted(self.closed_days), 2), self.cause)
+            registers, days = _transposed(sorted(self.closed_days), 2)
+            await con.execute(SQL["revise_days"], registers, days, self.cause, moment)
+            await con.execute(SQL["date_days"], registers, days, moment)
 
     async def _write_outcomes(self, con: Connection) -> None:
         settled = [(register, at) for register, at, verdict in self.doubts if verdict.outcome is Outcome.SOUND]

@@ -37,9 +37,11 @@ FROM core.register_scope
 WHERE register_id = ANY($1::int[]);
 
 -- name: stored_readings
+-- The instants lie in [$3, $4]: chunks outside are not looked into.
 SELECT w.place, r.value, r.value_text
 FROM unnest($1::int[], $2::timestamptz[]) WITH ORDINALITY AS w (register_id, read_at, place)
-JOIN core.reading r USING (register_id, read_at);
+JOIN core.reading r USING (register_id, read_at)
+WHERE r.read_at BETWEEN $3 AND $4;
 
 -- name: checkpoints
 -- The last sound reading before each instant, and the baseline before that.
@@ -70,33 +72,38 @@ CROSS JOIN LATERAL (
 ) AS r
 ORDER BY w.register_id, r.read_at;
 
+-- name: revision_moment
+-- Not now(): a transaction that began earlier and waited for the lock would end a version before it began.
+SELECT clock_timestamp();
+
 -- name: revise_ledger
--- Closed rows keep their old value as a revision before they change. Not now(): a transaction that began earlier and
--- waited for the lock would end a version before it began.
-WITH changed AS (
-    UPDATE core.energy_15m t SET recorded_at = greatest(clock_timestamp(), t.recorded_at)
-    FROM (SELECT old.* FROM core.energy_15m old
-          JOIN unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at) USING (register_id, starts_at)) old
-    WHERE t.register_id = old.register_id AND t.starts_at = old.starts_at
-    RETURNING old.*, t.recorded_at AS changed_at
-)
+-- Closed rows keep their old value as a revision before they change, at the moment $4. Nobody else changes them between
+-- this and the next statement: the register's state is locked. The rows lie in [$5, $6]: chunks outside are left alone.
 INSERT INTO core.energy_revision
     (register_id, width, starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_from, recorded_until, cause)
-SELECT register_id, '15m', starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_at, changed_at, $3
-FROM changed;
+SELECT t.register_id, '15m', t.starts_at, t.amount, t.estimated_amount, t.covered_s, t.estimated_s, t.recorded_at,
+       greatest($4::timestamptz, t.recorded_at), $3
+FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at)
+JOIN core.energy_15m t USING (register_id, starts_at)
+WHERE t.starts_at BETWEEN $5 AND $6;
+
+-- name: date_ledger
+UPDATE core.energy_15m t SET recorded_at = greatest($3::timestamptz, t.recorded_at)
+FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at)
+WHERE t.register_id = w.register_id AND t.starts_at = w.starts_at AND t.starts_at BETWEEN $4 AND $5;
 
 -- name: revise_days
-WITH changed AS (
-    UPDATE core.energy_day t SET recorded_at = greatest(clock_timestamp(), t.recorded_at)
-    FROM (SELECT old.* FROM core.energy_day old
-          JOIN unnest($1::int[], $2::date[]) AS w (register_id, day) USING (register_id, day)) old
-    WHERE t.register_id = old.register_id AND t.day = old.day
-    RETURNING old.*, t.recorded_at AS changed_at
-)
 INSERT INTO core.energy_revision
     (register_id, width, day, amount, estimated_amount, covered_s, estimated_s, recorded_from, recorded_until, cause)
-SELECT register_id, '1d', day, amount, estimated_amount, covered_s, estimated_s, recorded_at, changed_at, $3
-FROM changed;
+SELECT t.register_id, '1d', t.day, t.amount, t.estimated_amount, t.covered_s, t.estimated_s, t.recorded_at,
+       greatest($4::timestamptz, t.recorded_at), $3
+FROM unnest($1::int[], $2::date[]) AS w (register_id, day)
+JOIN core.energy_day t USING (register_id, day);
+
+-- name: date_days
+UPDATE core.energy_day t SET recorded_at = greatest($3::timestamptz, t.recorded_at)
+FROM unnest($1::int[], $2::date[]) AS w (register_id, day)
+WHERE t.register_id = w.register_id AND t.day = w.day;
 
 -- name: add_ledger
 -- Arrays come as text, which costs the client a third of binary ones; $2 counts quarter-hours since 1970.
