@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from services.errors import TanfengError
 from services.store.verify import verify
 from tests import servers
 from tests.ingest_rig import (
@@ -144,7 +145,7 @@ async def answers(dsn: str) -> bool:
     try:
         async with connection(dsn):
             return True
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (OSError, TanfengError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return False
 
 
