@@ -187,6 +187,17 @@ async def test_fuels_and_chilled_water_add_to_the_total(con: Connection) -> None
     assert (hour.total_kwh, hour.pue_ratio, hour.category) == (166, Decimal("1.66"), 2)
 
 
+@pytest.mark.parametrize(("category", "it", "ratio"), [(1, 125, "1.2"), (2, 120, "1.25"), (3, 100, "1.5")])
+async def test_the_category_says_where_it_energy_is_measured(
+    con: Connection, category: int, it: int, ratio: str
+) -> None:
+    """Of 150 kWh, 125 leave the UPS, 120 the PDU and 100 reach the equipment: what is lost on the way is not IT."""
+    await declare(con, f"{{category: {category}, total: [intake/import], it: [ups/it]}}")
+    await hours(con, [150], [it])
+    hour = await the(con, "1h", START + HOUR_US)
+    assert (hour.category, hour.it_kwh, hour.pue_ratio, hour.state) == (category, it, Decimal(ratio), "ok")
+
+
 async def test_a_boundary_that_changes_counts_each_register_from_its_date(con: Connection) -> None:
     """Gas counts from the second day on; the window over both sums each day by its own boundary."""
     fuels = "fuels: [{register: intake/gas, kwh_per_unit: 10}]"
