@@ -14,6 +14,7 @@ from services.model import QUARTER_US, iso
 from services.store.budget_entry import enter_budgets
 from services.store.factors import FactorKey, add_factor
 from services.store.pool import connect
+from services.store.production import add_production
 from tests import steel
 from tests.alert_rig import DAY_US, alerts, look, steps
 from tests.figure_world import instant, local_day
@@ -30,6 +31,7 @@ MONTHLY = Draft(
     parts=dict.fromkeys(range(1, 13), 80_000_000),
 )  # fmt: skip
 AFTER = instant("2018-07-15T00:00+09:00")
+NEWS = instant("2018-04-20T00:00+00:00")
 FACTS = (
     "subject",
     "state",
@@ -211,6 +213,28 @@ async def test_more_energy_per_unit_than_the_limit_is_told_and_a_higher_limit_en
     await enter_budgets(con, [replace(limit, parts=dict.fromkeys(range(1, 13), 81_000))], "li")
     await look(con, "IntensityHigh", now)
     assert [row["state"] for row in await alerts(con, "IntensityHigh")] == ["resolved"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "historical"), [("2018-04-05T00:00+00:00", True), ("2018-04-19T12:00+00:00", False)]
+)
+async def test_late_readings_of_an_ended_month_are_listed_and_its_new_production_is_news(
+    con: Connection, declared: str, *, historical: bool
+) -> None:
+    """On 20 April, March is above its limit: old news if its output stood since the 5th; that of April is another."""
+    await steel.book(con, steel.arrivals(await steel.add_works(con)))
+    unit = unit_of("kWh", Measure.ENERGY, "kWh")
+    limit = replace(
+        MONTHLY, code="per-t", product="钢坯", product_unit="t", unit=unit, parts={3: 80_000, 4: 99_000_000}
+    )
+    await enter_budgets(con, [limit], "li")
+    for month in (3, 4):
+        await add_production(con, steel.SITE, date(2018, month, 1), "钢坯", Decimal(1000), "t", author="li")
+    await con.execute("UPDATE core.production SET recorded_at = $1 WHERE month = '2018-03-01'", instant(declared))
+    await con.execute("UPDATE core.production SET recorded_at = $1 WHERE month = '2018-04-01'", NEWS)
+    await look(con, "IntensityHigh", NEWS)
+    (alert,) = await alerts(con, "IntensityHigh")
+    assert (alert["subject"], alert["historical"]) == ("per-t/2018-03-01", historical)
 
 
 @pytest.mark.fires("BudgetForecastHigh")

@@ -186,6 +186,16 @@ JOIN core.enterprise e ON e.enterprise_id = m.enterprise_id
 WHERE f.recorded_at > $1 OR f.recorded_until > $1 AND f.recorded_until < 'infinity'
 GROUP BY e.code, s.code;
 
+-- name: watch_production
+-- Production declared since a moment, and when.
+SELECT e.code AS enterprise, s.code AS site, p.product, p.month, p.recorded_at
+FROM core.production p
+JOIN core.site s ON s.site_id = p.site_id
+JOIN core.site_membership m ON m.site_id = p.site_id AND m.recorded_until = 'infinity'
+    AND p.month >= m.valid_from AND p.month < m.valid_until
+JOIN core.enterprise e ON e.enterprise_id = m.enterprise_id
+WHERE p.recorded_at > $1 AND p.recorded_until = 'infinity';
+
 -- name: watch_redefined
 -- Whether factors, policies or places were changed since a moment: that can move any sum.
 SELECT EXISTS (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from services.alerting.model import Severity, Sign
+from services.alerting.model import LATE_US, Severity, Sign
 from services.days import day_ends
 from services.model import HOUR_US, QUARTER_US, iso
 from services.rules.words import number
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from services.alerting.model import Observation
-    from services.store.pool import Connection
+    from services.store.pool import Connection, Row
     from services.store.watch.look import Look
 
 _PERCENT: Final = 100
@@ -159,19 +159,22 @@ async def budget_forecast(con: Connection, look: Look) -> list[Observation]:
 async def intensity_high(con: Connection, look: Look) -> list[Observation]:
     """Budgets per unit of product, of periods that run or ended a while ago: what a unit took, against its limit.
 
-    A limit may be negative (net recovery). Without declared production, or with missing data, it is unknown.
+    A limit may be negative (net recovery). Without declared production, or with missing data, it is unknown. An ended
+    period is news when its production was declared lately; readings of it that come later are not.
     """
     statuses = await budget_statuses(con, look.now, ended=True)
+    declared = await con.fetch(SQL["watch_production"], look.now - LATE_US)
     return [
-        _intensity(look, status)
+        _intensity(look, status, declared)
         for status in statuses
         if status.product is not None and status.ends_at > look.now - _DECLARED_US
     ]
 
 
-def _intensity(look: Look, status: BudgetStatus) -> Observation:
+def _intensity(look: Look, status: BudgetStatus, declared: Iterable[Row]) -> Observation:
     value = None if status.state == "unknown" else status.actual
     is_high = value is not None and value > status.allowance
+    news = [row["recorded_at"] for row in declared if _counts(row, status)]
     return look.saw(
         f"{status.budget}/{status.starts_on}",
         Sign.UNKNOWN if value is None else Sign.BAD if is_high else Sign.GOOD,
@@ -181,11 +184,21 @@ def _intensity(look: Look, status: BudgetStatus) -> Observation:
         unit=f"{status.unit}/{status.product_unit}",
         enterprise=status.enterprise,
         site=status.site,
-        news_at=look.now,
+        news_at=min(look.now, max([status.ends_at, *news])),
         evidence=_names(status)
         | {"product": status.product, "month": str(status.starts_on)}
         | {"production": None if status.production is None else _exact(status.production)},
         latest={"state": status.state, "why": status.why},
+    )
+
+
+def _counts(row: Row, status: BudgetStatus) -> bool:
+    """Whether this production is among what the budget's amount is divided by."""
+    return (
+        row["product"] == status.product
+        and status.starts_on <= row["month"] < status.ends_on
+        and status.enterprise in {None, row["enterprise"]}
+        and status.site in {None, row["site"]}
     )
 
 
