@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from services.accounting.legs import bound_of, broken_leg, is_estimated, judge, kept_level, segment_of
-from services.accounting.policy import HOUR_BOUND
+from services.accounting.legs import bound_of, broken_leg, judge, kept_level, segment_of
+from services.accounting.plain import book_plain
 from services.accounting.state import Effects, EventKind, Level, Origin, Outcome, Run, Segment, State, Verdict
-from services.model import HOUR_US, QUARTER_US, Kind, OnFall
+from services.model import HOUR_US, Kind, OnFall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,49 +52,10 @@ class Fold:
         place, plain = 0, self.policy.plain
         while place < len(readings):
             if plain:
-                place = self._book_plain(readings, place)
+                place = book_plain(self.policy.rules[0], self.state, self.effects, readings, place)
             if place < len(readings):
                 self.take(*readings[place])
                 place += 1
-
-    def _book_plain(self, readings: Sequence[tuple[int, int | Fraction]], start: int) -> int:
-        """`take` for nearly all readings: rises within the bound, nothing held, one version of rules, no acts.
-
-        Takes readings from `start` on until one is none of these, and gives its place. What `judge` would say is the
-        same, asked in one go, and legs within one quarter-hour are booked together, because this is the hot path.
-        """
-        state, rules, book = self.state, self.policy.rules[0], self.effects.segments.append
-        if state.base is None or state.runs or state.base.origin:
-            return start
-        times, hourly, slack, step = rules.times, rules.hourly_bound, rules.slack, rules.step
-        ceiling, gap = rules.ceiling, rules.gap
-        at, value, _ = state.base
-        before_at, before_value = from_at, from_value = at, value
-        together_until = (at // QUARTER_US + 1) * QUARTER_US
-        place = start
-        for place in range(start, len(readings)):
-            next_at, raw = readings[place]
-            if raw.__class__ is not int:
-                break
-            level = raw * times  # type: ignore[operator]
-            amount, elapsed = level - value, next_at - at
-            bound = hourly * (elapsed + slack) // HOUR_BOUND + step
-            if amount < 0 or level >= ceiling or not amount <= bound < amount + ceiling:
-                break
-            if next_at > together_until or elapsed > gap:
-                if from_at != at:
-                    book(Segment(from_at, at, value - from_value, estimated=False))
-                book(Segment(at, next_at, amount, is_estimated(at, next_at, rules)))
-                from_at, from_value = next_at, level
-                together_until = (next_at // QUARTER_US + 1) * QUARTER_US
-            before_at, before_value, at, value = at, value, next_at, level
-        else:
-            place = len(readings)
-        if from_at != at:
-            book(Segment(from_at, at, value - from_value, estimated=False))
-        if place > start:
-            state.previous, state.base = Level(before_at, before_value), Level(at, value)
-        return place
 
     def take(self, at: int, raw: int | Fraction) -> None:
         """Take the next reading."""
