@@ -95,6 +95,10 @@ class Outage:
         """Subject of a warning → the moment of the first reading of the lent meter."""
         return {name_of(each): each.lent_us for each in self.crowd if isinstance(each, Lent)}
 
+    def older_than_a_day(self, now_us: int) -> set[str]:
+        """Subjects of the warnings whose last event lies more than a day back: historical if found at that moment."""
+        return {name for name, at in self.lent.items() if at + HOUR_US < now_us - DAY_US}
+
     @property
     def readings(self) -> int:
         """How many readings the gateways kept."""

@@ -1,6 +1,8 @@
 """Decisions on what holds now: the bad things there are at this moment, each since an instant.
 
 What is no longer among them is over. Used for silent meters, held readings, open events, budget pace and the like.
+Of what happened and only a person's word ends (`noted`), what is gone without one never was: late data showed it. The
+alert then begins with the oldest that is left, and whether it is historical is judged anew.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def decide_states(
     Args:
         observations: Everything the rule sees, one a subject; a subject that is not there is good.
         open_alerts: By subject.
-        closed: Resolved alerts by subject and `occurred_at`: the same thing seen again is reopened.
+        closed: Resolved alerts by subject and `occurred_at`: the same thing seen again is reopened, and what is open
+            never takes its moment.
         conduct: The rule's.
         now: By the database's clock.
     """
@@ -37,11 +40,12 @@ def decide_states(
     gone = [alert for subject, alert in open_alerts.items() if subject not in seen]
     changes = [_gone(alert, conduct, now) for alert in gone]
     for subject, each in seen.items():
-        alert = open_alerts.get(subject)
-        if alert is not None:
-            change = _go_on(alert, each, conduct, now)
+        alert, same = open_alerts.get(subject), closed.get((subject, each.occurred_at))
+        if alert is None:
+            change = _begin(each, same, conduct, now)
         else:
-            change = _begin(each, closed.get((subject, each.occurred_at)), conduct, now)
+            begins_at = each.occurred_at if conduct.noted and same is None else alert.occurred_at
+            change = _go_on(alert, each, begins_at, conduct, now)
         changes += [] if change is None else [change]
     return changes
 
@@ -63,29 +67,42 @@ def _begin(seen: Observation, closed: Alert | None, conduct: Conduct, now: int) 
     return Change(None, raised(alert, seen, now, conduct), ("firing",)) if is_due else Change(None, alert)
 
 
-def _go_on(alert: Alert, seen: Observation, conduct: Conduct, now: int) -> Change | None:
+def _go_on(alert: Alert, seen: Observation, begins_at: int, conduct: Conduct, now: int) -> Change | None:
     if seen.sign is Sign.GOOD:
         return ended(alert, seen.occurred_at, now)
     if seen.sign is not Sign.BAD:
         return Change(alert, None) if alert.state is State.PENDING else noticed(alert, seen)
     if alert.state is not State.PENDING:
-        return _still_bad(alert, seen, conduct, now)
-    if now - alert.occurred_at >= conduct.duration_us:
-        return Change(alert, raised(alert, seen, now, conduct), ("firing",))
+        return _still_bad(alert, seen, begins_at, conduct, now)
+    if now - begins_at >= conduct.duration_us:
+        return Change(alert, raised(replace(alert, occurred_at=begins_at), seen, now, conduct), ("firing",))
     return noticed(alert, seen)
 
 
-def _still_bad(alert: Alert, seen: Observation, conduct: Conduct, now: int) -> Change | None:
+def _still_bad(alert: Alert, seen: Observation, begins_at: int, conduct: Conduct, now: int) -> Change | None:
     added = [at for name, at in seen.members.items() if name not in alert.members]
-    if added:
-        is_news = any(now - at <= LATE_US for at in added)
-        if is_news and (alert.state is State.ACKNOWLEDGED or alert.historical):
-            after = raised(alert, seen, now, conduct)
-            return Change(alert, _recent(after, added), ("widened",))
-        return Change(alert, on(alert, seen), ("widened",))
-    if differs(alert, seen):
-        return Change(alert, on(alert, seen), ("revised",))
-    return noticed(alert, seen)
+    if not added and not differs(alert, seen):
+        return noticed(alert, seen)
+    after = _moved(alert, begins_at, conduct)
+    if any(now - at <= LATE_US for at in added) and (alert.state is State.ACKNOWLEDGED or alert.historical):
+        return Change(alert, _recent(raised(after, seen, now, conduct), added), ("widened",))
+    if conduct.noted and alert.members.keys() - seen.members.keys():
+        return Change(alert, on(_without_what_passed(after, seen, added, now), seen), ("revised",))
+    return Change(alert, on(after, seen), ("widened" if added else "revised",))
+
+
+def _moved(alert: Alert, begins_at: int, conduct: Conduct) -> Alert:
+    """The alert from where what it stands on begins."""
+    if begins_at == alert.occurred_at:
+        return alert
+    return replace(alert, occurred_at=begins_at, fired_at=begins_at + conduct.duration_us)
+
+
+def _without_what_passed(alert: Alert, seen: Observation, added: Sequence[int], now: int) -> Alert:
+    """Historical where what is left was late when it was found; never news again, which would page without a cause."""
+    news_at = seen.occurred_at if seen.news_at is None else seen.news_at
+    found_at = now if news_at in added or alert.raised_at is None else alert.raised_at
+    return replace(alert, historical=alert.historical or found_at - news_at > LATE_US)
 
 
 def _recent(alert: Alert, added: Sequence[int]) -> Alert:

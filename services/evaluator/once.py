@@ -76,8 +76,9 @@ async def _decide(con: Connection, look: Look, present: dict[str, Alert]) -> tup
     if version.rule.mode is Mode.OCCURRENCES:
         stored = await newest_alerts(con, rule, [each.subject for each in seen])
         return len(seen), decide_occurrences(seen, stored, conduct, look.now)
+    moments = {(alert.subject, alert.occurred_at) for alert in present.values()}
     begun = [(each.subject, each.occurred_at) for each in seen if each.sign is Sign.BAD]
-    closed = await closed_alerts(con, rule, [each for each in begun if each[0] not in present])
+    closed = await closed_alerts(con, rule, [each for each in begun if each not in moments])
     return len(seen), decide_states(seen, present, closed, conduct, look.now)
 
 

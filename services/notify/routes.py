@@ -38,10 +38,14 @@ class Due:
 def due(
     config: Config, alerts: Sequence[tuple[Alert, Sequence[Sent]]], silenced: Collection[str], now: int
 ) -> list[Due]:
-    """What is due now. Historical alerts are not: a digest lists them. Nor what is about a site under maintenance."""
+    """What is due now, but nothing about a site under maintenance.
+
+    Historical alerts are not due: a digest lists them. One that was paged before late data made it historical is only
+    told to be over.
+    """
     found = []
     for alert, sent in alerts:
-        if alert.historical or alert.site in silenced:
+        if alert.site in silenced or (alert.historical and not (sent and alert.state is State.RESOLVED)):
             continue
         for target, repeat_us in _targets(config, alert).items():
             mine = [each for each in sent if each.target == target]
@@ -91,5 +95,6 @@ def _came_and_went(alert: Alert, now: int) -> bool:
         alert.raised_at is not None
         and alert.raised_at == alert.resolved_at
         and alert.outcome == "cleared"
+        and not alert.historical
         and now - alert.raised_at < LATE_US
     )

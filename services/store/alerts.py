@@ -127,7 +127,7 @@ def _figures(alert: Alert) -> dict[str, Any]:
         name: iso(value) if name in _INSTANTS and value is not None else value if value is None else str(value)
         for name, value in plain.items()
     }
-    return {**shown, "evidence": dict(alert.evidence)}
+    return {**shown, "historical": alert.historical, "evidence": dict(alert.evidence)}
 
 
 def _text(mapping: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerting.life import begun, raised
-from services.alerting.model import Alert, Change, Conduct, Observation, Outcome, Severity, Sign, State
+from services.alerting.model import LATE_US, Alert, Change, Conduct, Observation, Outcome, Severity, Sign, State
 from services.alerting.series import episodes
 from services.alerting.states import decide_states
 from services.alerting.thresholds import Thresholds
@@ -243,6 +243,30 @@ def test_a_state_fires_only_where_it_was_known_to_be_bad_all_along(signs: list[S
         store.write(changes)
         if any("firing" in each.steps for each in changes):
             assert set(signs[index - duration // STEP : index + 1]) == {Sign.BAD}
+
+
+@given(st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=4), min_size=1, max_size=8))
+def test_a_backlog_seen_in_halves_begins_in_the_end_where_its_oldest_event_does(looks: list[set[int]]) -> None:
+    """Events an hour apart come and pass; none is news twice, and it ends historical if all it saw last was old."""
+    store, noted, hour, now = Store(), Conduct(0, Severity.WARNING, noted=True), LATE_US // 24, 100 * LATE_US
+    halves = [{str(at): now - at * hour for at in events} for events in looks]
+    for members in halves:
+        ats = members.values()
+        seen = replace(
+            point(0, None), sign=Sign.BAD, members=members, occurred_at=min(ats), news_at=max(ats),
+            evidence={"events": sorted(members)},
+        )  # fmt: skip
+        present = {each.subject: each for each in store.alerts.values()}
+        before = present.get("hall")
+        changes = decide_states([seen], present, {}, noted, now)
+        store.write(changes)
+        (alert,) = store.alerts.values()
+        assert (alert.occurred_at, dict(alert.members)) == (min(ats), members)
+        assert alert.historical == all(now - at > LATE_US for at in ats)
+        if before is not None:
+            became_news = before.historical and not alert.historical
+            assert alert.raised_count == before.raised_count + became_news
+            assert before == alert or changes[0].steps in {("widened",), ("revised",)}
 
 
 def test_a_widened_alert_that_was_acknowledged_fires_again() -> None:

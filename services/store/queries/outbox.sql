@@ -1,10 +1,12 @@
 -- The outbox of notifications.
 
 -- name: outbox_candidates
--- Alerts that were news when they were raised and are open, or were resolved within a week.
+-- Alerts that were news when they were raised and are open, or were resolved within a week; of those that turned out to
+-- be historical afterwards, the ones that were told.
 SELECT a.*, e.code AS enterprise, s.code AS site
 FROM core.alert a LEFT JOIN core.enterprise e USING (enterprise_id) LEFT JOIN core.site s USING (site_id)
-WHERE NOT a.historical AND (a.state IN ('firing', 'acknowledged') OR a.resolved_at > $1::timestamptz - interval '7 days')
+WHERE (NOT a.historical OR EXISTS (SELECT FROM core.notification n WHERE n.alert_id = a.alert_id))
+  AND (a.state IN ('firing', 'acknowledged') OR a.resolved_at > $1::timestamptz - interval '7 days')
 ORDER BY a.alert_id;
 
 -- name: outbox_sent
