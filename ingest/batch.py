@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from services.store.intake import Intake, Outcome
     from services.wire import Limits
 
-_YIELD: Final = 256
-"""Messages decoded at a stretch: the transaction before goes on in between, and sockets are read."""
+_STRETCH: Final = 500
+"""Readings decoded at a stretch: in between the transaction before goes on, which keeps the database busy."""
 _log = structlog.get_logger("ingest")
 
 
@@ -33,15 +33,16 @@ class Batch:
 async def fill(inbox: Inbox, intake: Intake, limits: Limits, *, messages: int, readings: int) -> Batch:
     """Take and decode what waits, up to `messages` messages or about `readings` register values."""
     batch = Batch(Lot(intake.version))
-    directory = intake.directory
+    directory, rest = intake.directory, _STRETCH
     while len(batch.messages) < messages and len(batch.lot.arrivals) + len(batch.lot.rejections) < readings:
         message = inbox.take()
         if message is None:
             break
         batch.messages.append(message)
         batch.lot.add(message, directory, limits)
-        if len(batch.messages) % _YIELD == 0:
+        if len(batch.lot.arrivals) + len(batch.lot.rejections) >= rest:
             await asyncio.sleep(0)
+            rest += _STRETCH
     return batch
 
 

@@ -91,11 +91,15 @@ class RegisterRef:
     """The largest multiplier in force, for the range check."""
     scale: Decimal | None = field(init=False, repr=False, compare=False)
     """unit_factor × 1000 where it is a decimal that ends, else None: what the fast decoder multiplies with."""
+    whole_scale: int | None = field(init=False, repr=False, compare=False)
+    """`scale` where it is an integer: whole numbers are multiplied without a Decimal."""
     raw_limit: int = field(init=False, repr=False, compare=False)
     """Thousandths before the multiplier must be less in magnitude."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", exact_decimal(self.unit_factor * MILLI))
+        scale = self.unit_factor * MILLI
+        object.__setattr__(self, "scale", exact_decimal(scale))
+        object.__setattr__(self, "whole_scale", scale.numerator if scale.denominator == 1 else None)
         object.__setattr__(self, "raw_limit", ceil(LIMIT / max(Fraction(1), self.multiplier)))
 
 

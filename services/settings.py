@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, description="A batch is committed with so many messages (half of what the broker has open),"),
     ] = 10_000
-    batch_readings: Annotated[int, Field(ge=1, description="… or so many readings, …")] = 60_000
+    batch_readings: Annotated[int, Field(ge=1, description="… or so many readings, …")] = 120_000
     linger_s: Annotated[float, Field(gt=0, description="… or this long after its first message")] = 0.05
     queue_messages: Annotated[int, Field(ge=1, description="Messages held in memory before reading stops")] = 40_000
     queue_bytes: Annotated[int, Field(ge=1, description="Bytes of payload held in memory before reading stops")] = (

@@ -62,7 +62,7 @@ class MemoryBooks:
     def _in_order(self, added: dict[int, int]) -> bool:
         fold = Fold(self.policy, deepcopy(self.state), keep=KEPT_MEMBERS)
         try:
-            fold.book_all(sorted(added.items()))
+            fold.book_all(sorted(added), [added[at] for at in sorted(added)])
         except HistoryNeededError:
             return False
         self._apply(outright(fold.effects, fold.state), added)

@@ -44,17 +44,19 @@ class Fold:
         for at, raw in readings:
             self.take(at, raw)
 
-    def book_all(self, readings: Sequence[tuple[int, int | Fraction]]) -> None:
-        """`take_all` for who only wants the books: the same state, sums by quarter-hour, doubts and events.
+    def book_all(self, times: Sequence[int], raws: Sequence[int | Fraction]) -> None:
+        """`take_all` of the readings (times[i], raws[i]) for who only wants the books.
+
+        The same state, sums by quarter-hour, doubts and events.
 
         It records no verdict of a plain rise, which is sound, and one segment for those within a quarter-hour.
         """
         place, plain = 0, self.policy.plain
-        while place < len(readings):
+        while place < len(times):
             if plain:
-                place = book_plain(self.policy.rules[0], self.state, self.effects, readings, place)
-            if place < len(readings):
-                self.take(*readings[place])
+                place = book_plain(self.policy.rules[0], self.state, self.effects, times, raws, place)
+            if place < len(times):
+                self.take(times[place], raws[place])
                 place += 1
 
     def take(self, at: int, raw: int | Fraction) -> None:

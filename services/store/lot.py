@@ -72,12 +72,12 @@ class Lot:
 
     def refused_by_store(self, booked: Booked) -> Iterator[Rejection]:
         """What booking did not take: other values for stored keys, and readings older than those kept."""
-        for index, stored in booked.conflicts:
-            received = self.arrivals[index]
+        places = {id(arrival): index for index, arrival in enumerate(self.arrivals)}
+        for received, stored in booked.conflicts:
             detail = f"{received.text or shown(received.raw)} received, {shown(stored)} stands"
-            yield self.refuse(index, "conflict", detail)
-        for index in booked.too_old:
-            yield self.refuse(index, "before_kept", f"{shown(self.arrivals[index].raw)} received")
+            yield self.refuse(places[id(received)], "conflict", detail)
+        for received in booked.too_old:
+            yield self.refuse(places[id(received)], "before_kept", f"{shown(received.raw)} received")
 
     def halves(self) -> tuple[Lot, Lot]:
         """The lot in two: its readings, or where there is at most one, its rejections."""

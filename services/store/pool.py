@@ -22,10 +22,11 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 Row: TypeAlias = "asyncpg.Record"
 """A fetched row: columns by name."""
 
-_SHIFT: Final = 946_684_800_000_000  # PostgreSQL counts its microseconds from 2000-01-01T00:00Z
-NEG_INFINITY: Final = -(2**63) + _SHIFT
+PG_EPOCH_US: Final = 946_684_800_000_000
+"""2000-01-01T00:00Z, from which PostgreSQL counts its microseconds."""
+NEG_INFINITY: Final = -(2**63) + PG_EPOCH_US
 """What `-infinity::timestamptz` reads as, and is written from; below every finite instant."""
-INFINITY: Final = 2**63 - 1 + _SHIFT
+INFINITY: Final = 2**63 - 1 + PG_EPOCH_US
 """What `infinity::timestamptz` reads as, and is written from; above every finite instant."""
 
 HOST_S: Final = 10.0
@@ -102,11 +103,11 @@ async def _prepare(con: Connection) -> None:
 
 
 def _to_pg(at: int) -> tuple[int]:
-    return (at - _SHIFT,)
+    return (at - PG_EPOCH_US,)
 
 
 def _from_pg(wire: tuple[int]) -> int:
-    return wire[0] + _SHIFT
+    return wire[0] + PG_EPOCH_US
 
 
 def _unreachable(problem: BaseException) -> TanfengError:

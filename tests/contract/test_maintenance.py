@@ -95,7 +95,7 @@ async def test_readings_older_than_those_kept_are_refused_and_later_ones_booked(
     assert end - 11 * DAY_US < kept_from <= end - 9 * DAY_US
     whole = await energy(con, register)
     refused = await send(con, register, kept_from - 3 * STEP + QUARTER, 0)
-    assert (refused.accepted, refused.too_old) == (0, [0])
+    assert (refused.accepted, len(refused.too_old)) == (0, 1)
     n = (kept_from - first) // STEP
     assert (await send(con, register, kept_from + QUARTER, n * 1000 + 40)).accepted == 1
     assert await energy(con, register) == whole

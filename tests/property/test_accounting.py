@@ -96,8 +96,8 @@ def test_booking_in_parts_gives_the_books_of_taking_one_by_one(rnd: Random) -> N
     history = History(rnd)
     policy, cut = compiled(history), rnd.randrange(len(history.readings) + 1)
     whole, booked = folded(policy, history.readings), Fold(policy)
-    booked.book_all(history.readings[:cut])
-    booked.book_all(history.readings[cut:])
+    for part in (history.readings[:cut], history.readings[cut:]):
+        booked.book_all([at for at, _ in part], [raw for _, raw in part])
     assert booked.state == whole.state
     assert rows_of(booked) == rows_of(whole)
     assert booked.effects.events == whole.effects.events
