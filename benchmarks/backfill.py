@@ -2,6 +2,7 @@
 
     python benchmarks/backfill.py --edition timescale [--registers 1000] [--days 182] [--every-s 3600] [--by register]
     python benchmarks/backfill.py --edition community --registers 10
+    python benchmarks/backfill.py --postgres-bin DIR
 
 First one reading a day comes in order; maintenance then compresses all whole weeks (community edition). After that the
 readings between the midnights arrive late in batches of 5,000, register by register as gateways send what they kept, or
@@ -9,7 +10,8 @@ by time over all registers, which folds each register again in every batch. At t
 stored readings (as `tanfeng verify` does), and each register's energy of each day is compared with the difference of
 its counter.
 Editions: plain, timescale (Apache-2, no columnstore), community (PostgreSQL in WebAssembly over one connection: its
-speed is not that of a server).
+speed is not that of a server, and half a year of more than some dozens of registers does not fit into its memory).
+DIR holds the programs of a PostgreSQL with TimescaleDB's community edition, where there is one.
 """
 
 from __future__ import annotations
@@ -50,8 +52,13 @@ COMPRESSED = "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertab
 
 
 @contextmanager
-def edition(name: str) -> Iterator[str]:
-    """The dsn of a migrated database of this edition."""
+def edition(name: str, postgres_bin: Path | None) -> Iterator[str]:
+    """The dsn of a migrated database of this edition, or of the programs named."""
+    if postgres_bin is not None:
+        with servers.postgres_server(postgres_bin, servers.TIMESCALE) as server:
+            with server.database(server.make_template()) as dsn:
+                yield dsn
+        return
     if name == "community":
         with community_server() as running:
             yield running.dsn
@@ -187,8 +194,9 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=182)
     parser.add_argument("--every-s", type=int, default=3600)
     parser.add_argument("--by", choices=["time", "register"], default="register")
+    parser.add_argument("--postgres-bin", type=Path, help="folder of postgres and initdb with TimescaleDB")
     options = parser.parse_args()
-    with edition(options.edition) as dsn:
+    with edition(options.edition, options.postgres_bin) as dsn:
         asyncio.run(run(dsn, options))
 
 
