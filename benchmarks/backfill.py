@@ -55,9 +55,11 @@ COMPRESSED = "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertab
 def edition(name: str, postgres_bin: Path | None) -> Iterator[str]:
     """The dsn of a migrated database of this edition, or of the programs named."""
     if postgres_bin is not None:
-        with servers.postgres_server(postgres_bin, servers.TIMESCALE) as server:
-            with server.database(server.make_template()) as dsn:
-                yield dsn
+        with (
+            servers.postgres_server(postgres_bin, servers.TIMESCALE) as server,
+            server.database(server.make_template()) as dsn,
+        ):
+            yield dsn
         return
     if name == "community":
         with community_server() as running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,6 @@ from tests.marked_rules import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SHARED = servers.SHARED
 
@@ -75,6 +75,25 @@ def community() -> Iterator[community_server.Community]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def community_postgres() -> Iterator[servers.Postgres]:
+    """A running PostgreSQL with TimescaleDB's community edition, of the programs in TANFENG_COMMUNITY_BIN."""
+    with servers.postgres_server(Path(os.environ["TANFENG_COMMUNITY_BIN"]), servers.TIMESCALE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def _community_migrated(community_postgres: servers.Postgres) -> str:
+    return community_postgres.make_template()
+
+
+@pytest.fixture
+def community_database(community_postgres: servers.Postgres, _community_migrated: str) -> Iterator[str]:
+    """The dsn of a fresh migrated database with hypertables and a columnstore."""
+    with community_postgres.database(_community_migrated) as dsn:
+        yield dsn
+
+
 @pytest.fixture(autouse=True)
 def _rules_do_as_marked(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test marked with `fires` or `stays_quiet` has looked for these rules, and each came to what the mark says."""
@@ -84,8 +103,14 @@ def _rules_do_as_marked(request: pytest.FixtureRequest) -> Iterator[None]:
     assert alert_rig.untrue(marks, alert_rig.RAISED) == []
 
 
-EDITIONS = {"plain": "database", "timescale": "timescale_database", "community": "community"}
-"""Fixtures by edition; the last one only where TANFENG_EDITIONS names it (scripts/community)."""
+EDITIONS = {
+    "plain": "database",
+    "timescale": "timescale_database",
+    "community": "community",
+    "server": "community_database",
+}
+"""Fixtures by edition. Those that TANFENG_EDITIONS names, by default the first two; community is scripts/community's,
+server a real server of that edition, where TANFENG_COMMUNITY_BIN names the folder of its programs."""
 
 
 @pytest.fixture(params=os.environ.get("TANFENG_EDITIONS", "plain timescale").split())

@@ -47,7 +47,7 @@ class Entries:
     ledger: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     days: dict[tuple[int, date], list[int]] = field(default_factory=dict)
     scope_days: dict[tuple[date, Scope], list[int]] = field(default_factory=dict)
-    closed_ledger: list[tuple[int, int]] = field(default_factory=list)
+    closed_ledger: set[tuple[int, int]] = field(default_factory=set)
     closed_days: set[tuple[int, date]] = field(default_factory=set)
     doubts: list[tuple[int, int, Verdict]] = field(default_factory=list)
     events: list[tuple[int, str, int, int | None]] = field(default_factory=list)
@@ -73,36 +73,43 @@ class Entries:
         if min(row) < 0:
             self.takes_back = True
         if frontier is not None and bucket + QUARTER_US <= frontier:
-            self.closed_ledger.append((card.register_id, bucket))
+            self.closed_ledger.add((card.register_id, bucket))
             if day_ends(card.zone, day) <= frontier:
                 self.closed_days.add((card.register_id, day))
 
     async def write(self, con: Connection) -> None:
         """Write all of it inside the caller's transaction."""
-        await self._revise(con)
         if self.ledger:
-            ledger = [(register, start // QUARTER_US, *row) for (register, start), row in self.ledger.items()]
+            moment = await self._revise(con)
+            await self._write_ledger(con, moment)
             days = [(register, day.toordinal() - _DAY_ZERO, *row) for (register, day), row in self.days.items()]
-            await con.execute(SQL["add_ledger"], *_texts(ledger))
             await con.execute(SQL["add_days"], *_texts(days))
         await self._write_outcomes(con)
         await self._write_states(con)
         await self._write_scope_days(con)
         if self.takes_back:
-            await self._drop_empty(con)
+            await con.execute(SQL["drop_empty_days"], *_transposed(list(self.days), 2))
+            await con.execute(SQL["drop_empty_scope_days"], sorted({day for day, _ in self.scope_days}))
 
-    async def _revise(self, con: Connection) -> None:
+    async def _revise(self, con: Connection) -> int | None:
+        """Keep what the closed rows were until now; gives that moment, None where no closed row changes."""
         if not self.closed_ledger:
-            return
-        moment = await con.fetchval(SQL["revision_moment"])
+            return None
+        moment: int = await con.fetchval(SQL["revision_moment"])
         registers, starts = _transposed(sorted(self.closed_ledger), 2)
-        ends = min(starts), max(starts)
-        await con.execute(SQL["revise_ledger"], registers, starts, self.cause, moment, *ends)
-        await con.execute(SQL["date_ledger"], registers, starts, moment, *ends)
+        await con.execute(SQL["revise_ledger"], registers, starts, self.cause, moment, min(starts), max(starts))
         if self.closed_days:
             registers, days = _transposed(sorted(self.closed_days), 2)
             await con.execute(SQL["revise_days"], registers, days, self.cause, moment)
             await con.execute(SQL["date_days"], registers, days, moment)
+        return moment
+
+    async def _write_ledger(self, con: Connection, moment: int | None) -> None:
+        rows = [(register, start // QUARTER_US, *row) for (register, start), row in self.ledger.items()]
+        closed = ",".join("t" if key in self.closed_ledger else "f" for key in self.ledger) if moment else ""
+        empty = await con.fetch(SQL["add_ledger"], *_texts(rows), f"{{{closed}}}", moment)
+        if empty:
+            await con.execute(SQL["drop_empty_ledger"], *_transposed([tuple(row) for row in empty], 2))
 
     async def _write_outcomes(self, con: Connection) -> None:
         settled = [(register, at) for register, at, verdict in self.doubts if verdict.outcome is Outcome.SOUND]
@@ -135,11 +142,6 @@ class Entries:
         if summed:
             ordered = dict(sorted(summed.items()))
             await con.execute(SQL["add_scope_days"], *_columns(ordered, 5))
-
-    async def _drop_empty(self, con: Connection) -> None:
-        await con.execute(SQL["drop_empty_ledger"], *_transposed(list(self.ledger), 2))
-        await con.execute(SQL["drop_empty_days"], *_transposed(list(self.days), 2))
-        await con.execute(SQL["drop_empty_scope_days"], sorted({day for day, _ in self.scope_days}))
 
 
 def state_of(row: Row) -> State:

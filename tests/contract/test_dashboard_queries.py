@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 EDITIONS = os.environ.get("TANFENG_EDITIONS", "plain timescale").split()
-TEMPLATES = {"plain": "_migrated", "timescale": "_timescale_migrated"}
+SERVERS = {
+    "plain": ("postgres", "_migrated"),
+    "timescale": ("timescale", "_timescale_migrated"),
+    "server": ("community_postgres", "_community_migrated"),
+}
+"""Fixtures of a running server and of its migrated template, by edition."""
 NOW = datetime.now(UTC)
 RANGES = {
     "15m": Range(NOW - timedelta(minutes=15), NOW),
@@ -65,8 +70,9 @@ def database_of(edition: str, request: pytest.FixtureRequest) -> Iterator[str]:
     if edition == "community":
         yield request.getfixturevalue("community").fresh()
         return
-    server = request.getfixturevalue("postgres" if edition == "plain" else "timescale")
-    with server.database(request.getfixturevalue(TEMPLATES[edition])) as dsn:
+    running, template = SERVERS[edition]
+    server = request.getfixturevalue(running)
+    with server.database(request.getfixturevalue(template)) as dsn:
         yield dsn
 
 

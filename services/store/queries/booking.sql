@@ -73,12 +73,13 @@ CROSS JOIN LATERAL (
 ORDER BY w.register_id, r.read_at;
 
 -- name: revision_moment
--- Not now(): a transaction that began earlier and waited for the lock would end a version before it began.
-SELECT clock_timestamp();
+-- Not now(): a transaction that began earlier and waited for the lock would end a version before it began. Never equal
+-- to it either: add_ledger tells the rows it dates anew by that.
+SELECT greatest(clock_timestamp(), now() + interval '1 microsecond');
 
 -- name: revise_ledger
--- Closed rows keep their old value as a revision before they change, at the moment $4. Nobody else changes them between
--- this and the next statement: the register's state is locked. The rows lie in [$5, $6]: chunks outside are left alone.
+-- Closed rows keep their old value as a revision before add_ledger changes them, at the moment $4. Nobody else changes
+-- them in between: the register's state is locked. The rows lie in [$5, $6]: chunks outside are left alone.
 INSERT INTO core.energy_revision
     (register_id, width, starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_from, recorded_until, cause)
 SELECT t.register_id, '15m', t.starts_at, t.amount, t.estimated_amount, t.covered_s, t.estimated_s, t.recorded_at,
@@ -86,11 +87,6 @@ SELECT t.register_id, '15m', t.starts_at, t.amount, t.estimated_amount, t.covere
 FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at)
 JOIN core.energy_15m t USING (register_id, starts_at)
 WHERE t.starts_at BETWEEN $5 AND $6;
-
--- name: date_ledger
-UPDATE core.energy_15m t SET recorded_at = greatest($3::timestamptz, t.recorded_at)
-FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at)
-WHERE t.register_id = w.register_id AND t.starts_at = w.starts_at AND t.starts_at BETWEEN $4 AND $5;
 
 -- name: revise_days
 INSERT INTO core.energy_revision
@@ -106,17 +102,28 @@ FROM unnest($1::int[], $2::date[]) AS w (register_id, day)
 WHERE t.register_id = w.register_id AND t.day = w.day;
 
 -- name: add_ledger
--- Arrays come as text, which costs the client a third of binary ones; $2 counts quarter-hours since 1970.
-INSERT INTO core.energy_15m AS t (register_id, starts_at, amount, estimated_amount, covered_s, estimated_s)
-SELECT u.register_id, timestamptz 'epoch' + u.quarter * interval '15 minutes', u.amount, u.estimated_amount,
-       u.covered_s, u.estimated_s
-FROM unnest($1::text::int[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text::int[],
-            $6::text::int[]) AS u (register_id, quarter, amount, estimated_amount, covered_s, estimated_s)
-ON CONFLICT (register_id, starts_at) DO UPDATE SET
-    amount = t.amount + excluded.amount,
-    estimated_amount = t.estimated_amount + excluded.estimated_amount,
-    covered_s = t.covered_s + excluded.covered_s,
-    estimated_s = t.estimated_s + excluded.estimated_s;
+-- Arrays come as text, which costs the client a third of binary ones; $2 counts quarter-hours since 1970. Those of the
+-- rows that were closed ($7, empty where none was) are dated $8, a moment after now(); others keep the date of their
+-- first entry. Gives the rows that are empty now.
+WITH changed AS (
+    INSERT INTO core.energy_15m AS t
+        (register_id, starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_at)
+    SELECT u.register_id, timestamptz 'epoch' + u.quarter * interval '15 minutes', u.amount, u.estimated_amount,
+           u.covered_s, u.estimated_s, CASE WHEN u.is_closed THEN $8::timestamptz ELSE now() END
+    FROM unnest($1::text::int[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text::int[],
+                $6::text::int[], $7::text::bool[])
+        AS u (register_id, quarter, amount, estimated_amount, covered_s, estimated_s, is_closed)
+    ON CONFLICT (register_id, starts_at) DO UPDATE SET
+        amount = t.amount + excluded.amount,
+        estimated_amount = t.estimated_amount + excluded.estimated_amount,
+        covered_s = t.covered_s + excluded.covered_s,
+        estimated_s = t.estimated_s + excluded.estimated_s,
+        recorded_at = CASE WHEN excluded.recorded_at > now() THEN greatest(excluded.recorded_at, t.recorded_at)
+                           ELSE t.recorded_at END
+    RETURNING t.register_id, t.starts_at, t.amount, t.estimated_amount, t.covered_s, t.estimated_s
+)
+SELECT register_id, starts_at FROM changed
+WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0;
 
 -- name: add_reading_days
 INSERT INTO core.reading_day AS t (register_id, day, received)
@@ -148,8 +155,7 @@ ON CONFLICT (day, enterprise_id, site_id, carrier, direction) DO UPDATE SET
 
 -- name: drop_empty_ledger
 DELETE FROM core.energy_15m t USING unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at)
-WHERE t.register_id = w.register_id AND t.starts_at = w.starts_at
-  AND t.amount = 0 AND t.estimated_amount = 0 AND t.covered_s = 0 AND t.estimated_s = 0;
+WHERE t.register_id = w.register_id AND t.starts_at = w.starts_at;
 
 -- name: drop_empty_days
 DELETE FROM core.energy_day t USING unnest($1::int[], $2::date[]) AS w (register_id, day)

@@ -38,11 +38,12 @@ ALTER TABLE core.reading SET (timescaledb.enable_columnstore, timescaledb.segmen
                               timescaledb.orderby = 'read_at');
 
 -- name: raw_chunks
--- Chunks of raw readings that end by $1, the oldest first. Bits of status: 1 compressed, 8 has newer rows beside.
-SELECT format('%I.%I', i.chunk_schema, i.chunk_name) AS name, i.range_start, i.range_end, c.status & 1 = 1 AS is_compressed,
-       c.status & 10 > 0 AS has_more
+-- Chunks of raw readings that end by $1, the oldest first. Bits of status: 1 compressed, 8 has newer rows beside. By the
+-- function, for the catalog's columns change between versions: up to 2.28 it knew a chunk by name, from 2.29 on by relid.
+SELECT c.name, i.range_start, i.range_end, c.status & 1 = 1 AS is_compressed, c.status & 10 > 0 AS has_more
 FROM timescaledb_information.chunks i
-JOIN _timescaledb_catalog.chunk c ON c.schema_name = i.chunk_schema AND c.table_name = i.chunk_name
+CROSS JOIN LATERAL (SELECT format('%I.%I', i.chunk_schema, i.chunk_name) AS name) AS n
+CROSS JOIN LATERAL (SELECT n.name, _timescaledb_functions.chunk_status(n.name::regclass) AS status) AS c
 WHERE i.hypertable_schema = 'core' AND i.hypertable_name = 'reading' AND i.range_end <= $1
 ORDER BY i.range_start;
 
