@@ -20,8 +20,9 @@ REHEATING_NM3_PER_T: Final = 40
 """Rolling and the gas of its reheating furnace; assumptions."""
 ELECTRODE_KG_PER_T: Final = Decimal("1.8")
 """Graphite electrodes; an assumption."""
-TYRE_KGCE_PER_T: Final = 235
-"""Power and steam of all-steel radial tyres: GB 29449-2024, grade 2 (215 / 235 / 340, confidence medium)."""
+TYRE_STEAM_KG_PER_T: Final = 1300
+"""Steam for curing, by which the output is reckoned; an assumption. With the power of the plant's own load it comes to
+about 226 kgce/t of all-steel radial tyres: GB 29449-2024 has 215 / 235 / 340 (confidence medium)."""
 STRONTIUM_COAL_KG_PER_T: Final = 1200
 """Coal per tonne of strontium carbonate, fuel and reductant together; an assumption, no limit is published."""
 STRONTIUM_REACTION_KGCO2_PER_T: Final = Decimal("298.1")

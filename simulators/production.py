@@ -11,14 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from services.store.factors import fact_rows
-from simulators.conversions import kgce_per_unit
 from simulators.figures import days_of
 from simulators.points import Key
 from simulators.processes import (
     ELECTRODE_KG_PER_T,
     STEEL_KWH_PER_T,
     STRONTIUM_COAL_KG_PER_T,
-    TYRE_KGCE_PER_T,
+    TYRE_STEAM_KG_PER_T,
 )
 
 if TYPE_CHECKING:
@@ -48,10 +47,8 @@ def production(hours: Mapping[Key, Sequence[int]], from_us: int, seed: int) -> I
         tonnes = _tonnes(amount, Decimal(STEEL_KWH_PER_T), "steel", day, seed)
         electrodes = tonnes * ELECTRODE_KG_PER_T * _factor("graphite_electrode")
         yield Made("steel-works", "粗钢", day, tonnes, electrodes, "graphite electrodes burnt off")
-    power, steam = (by_day.get(Key("tyre", meter, "import"), {}) for meter in ("main-35kv", "steam"))
-    for day in sorted(power.keys() & steam.keys()):
-        kgce = power[day] * _coal("electricity") + steam[day] * _coal("steam")
-        tonnes = _tonnes(kgce, Decimal(TYRE_KGCE_PER_T), "tyre", day, seed)
+    for day, amount in by_day.get(Key("tyre", "steam", "import"), {}).items():
+        tonnes = _tonnes(amount, Decimal(TYRE_STEAM_KG_PER_T), "tyre", day, seed)
         yield Made("tyre-plant", "all_steel_radial_tyre", day, tonnes, Decimal(0), "no process emission")
     for day, amount in by_day.get(Key("strontium", "coal-belt", "import"), {}).items():
         tonnes = _tonnes(amount, Decimal(STRONTIUM_COAL_KG_PER_T), "strontium", day, seed)
@@ -59,7 +56,7 @@ def production(hours: Mapping[Key, Sequence[int]], from_us: int, seed: int) -> I
         yield Made("strontium-plant", "strontium_carbonate", day, tonnes, Decimal(0), why)
 
 
-def _tonnes(thousandths: int | Decimal, per_tonne: Decimal, plant: str, day: date, seed: int) -> Decimal:
+def _tonnes(thousandths: int, per_tonne: Decimal, plant: str, day: date, seed: int) -> Decimal:
     off = random.Random(f"{seed}/production/{plant}/{day}").randint(-SPREAD, SPREAD)
     return (thousandths / (per_tonne * (1000 + off))).quantize(Decimal("0.001"))
 
@@ -67,7 +64,3 @@ def _tonnes(thousandths: int | Decimal, per_tonne: Decimal, plant: str, day: dat
 def _factor(carrier: str) -> Decimal:
     rows = (row for row in fact_rows("emission_factors") if row["carrier"] == carrier)
     return Decimal(str(next(rows)["kgco2_per_unit"]))
-
-
-def _coal(carrier: str) -> Decimal:
-    return kgce_per_unit(carrier) or Decimal(0)
