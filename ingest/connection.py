@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 20.0
 """How long the broker may take to answer a packet."""
+LEAVE_S: Final = 5.0
+"""How long leaving waits for the broker to have read the acks; those it has not read by then it will send again."""
 
 
 class BrokerError(Exception):
@@ -53,6 +56,8 @@ class Connection(asyncio.Protocol):
         self._needed = 0
         self._alive = True
         self._paused = False
+        self._logged_in = False
+        self._leaving = False
         self._tick: asyncio.TimerHandle | None = None
 
     # --- asyncio's side
@@ -129,11 +134,22 @@ class Connection(asyncio.Protocol):
             await self._ask(packets.PINGRESP, packets.PINGREQ)
 
     async def disconnect(self) -> None:
-        """Leave in order; the session with what is queued and unacknowledged stays at the broker."""
+        """Leave in order; the session with what is queued and unacknowledged stays at the broker.
+
+        First wait until the broker has read the acks: one that has more to send finds a closed socket when it sends,
+        and drops the connection with the acks that it has not read yet. What comes meanwhile is neither taken nor
+        acknowledged and will come again.
+        """
+        self._leaving = True
+        self._inbox.leave(self)
+        if self._logged_in:
+            self.resume()
+            with contextlib.suppress(BrokerError, TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await self.barrier()
         self._write(packets.DISCONNECT)
         if self._transport is not None:
             self._transport.close()
-            self._inbox.leave(self)
         await asyncio.wait([self.closed], timeout=ANSWER_S)
 
     async def log_in(self, broker: Broker, client_id: str, *, clean: bool) -> bool:
@@ -142,13 +158,14 @@ class Connection(asyncio.Protocol):
         present, code = await self._ask(packets.CONNACK, hello)
         if code:
             raise BrokerError(f"the broker refuses the connection: {packets.CONNECT_REFUSALS.get(code, code)}")
+        self._logged_in = True
         self._keep_alive(broker.keepalive_s / 2)
         return bool(present & 1)
 
     # --- inside
 
     def _deliver(self, messages: list[packets.Message]) -> None:
-        if messages:
+        if messages and not self._leaving:
             self.received += len(messages)
             self.unacked += sum(1 for message in messages if message.mid)
             self._inbox.put(messages)

@@ -7,13 +7,14 @@ the native one should ever disagree. The only module of ingest that imports paho
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from ingest.connection import ANSWER_S, Broker, BrokerError
+from ingest.connection import ANSWER_S, LEAVE_S, Broker, BrokerError
 from ingest.packets import Message
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class PahoConnection:
         self._answers: dict[str, asyncio.Future[int]] = {}
         self._socket: int | None = None
         self._paused = False
+        self._logged_in = False
+        self._leaving = False
         self._tick: asyncio.TimerHandle | None = None
         self._client = Client(
             CallbackAPIVersion.VERSION2, client_id, clean, protocol=MQTTProtocolVersion.MQTTv311, manual_ack=True
@@ -105,7 +108,9 @@ class PahoConnection:
         self._loop.add_reader(self._socket, self._readable)
         self._inbox.join(self)
         self._misc()
-        return bool(await self._wait(answer))
+        has_session = bool(await self._wait(answer))
+        self._logged_in = True
+        return has_session
 
     async def subscribe(self, topic_filter: str) -> None:
         """Subscribe at QoS 1.
@@ -129,9 +134,18 @@ class PahoConnection:
         await self.unsubscribe(_NO_TOPIC)
 
     async def disconnect(self) -> None:
-        """Leave in order; the session with what is queued and unacknowledged stays at the broker."""
-        self._client.disconnect()
+        """Leave in order, once the broker has read the acks (see `ingest.connection`).
+
+        The session with what is queued and unacknowledged stays at the broker.
+        """
+        self._leaving = True
         self._inbox.leave(self)
+        if self._logged_in and not self.closed.done():
+            self.resume()
+            with contextlib.suppress(BrokerError, TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await self.barrier()
+        self._client.disconnect()
         if self._socket is not None and not self.closed.done():
             await asyncio.wait([self.closed], timeout=ANSWER_S)
 
@@ -142,8 +156,8 @@ class PahoConnection:
             before = len(self._read)
             if self._client.loop_read() is not MQTTErrorCode.MQTT_ERR_SUCCESS or len(self._read) == before:
                 break
-        if self._read:
-            messages, self._read = self._read, []
+        messages, self._read = self._read, []
+        if messages and not self._leaving:
             self.received += len(messages)
             self.unacked += sum(1 for message in messages if message.mid)
             self._inbox.put(messages)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ingest.clients import connect
+from ingest.inbox import Inbox
+from ingest.subscriber import TOPICS, broker_of
 from tests import servers
 from tests.ingest_rig import connection, counted, energy, make_fleet, settings_for, stored, until, worker
 from tests.mqtt import publish
@@ -15,6 +20,7 @@ from tests.mqtt import publish
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ingest.packets import Message
     from services.store.pool import Connection
 
 CLIENTS = ["native", "paho"]
@@ -63,3 +69,38 @@ async def test_the_broker_may_restart_under_load(client: str, database: str, bro
                 await until(lambda: running.metrics.broker.is_here)
             await until(lambda: holds(con, 4000))
         assert await energy(con) == 20 * 199 * 1000
+
+
+def waiting(inbox: Inbox) -> list[Message]:
+    """All that waits there, taken."""
+    return list(iter(inbox.take, None))
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_what_was_acknowledged_before_leaving_does_not_come_again(
+    client: str, broker: servers.MqttBroker
+) -> None:
+    """Also where the broker is slow and has more to send: it hears of every ack before the connection is closed."""
+    to = broker_of(settings_for("", broker.url, mqtt_client=client))
+    inbox, later = Inbox(500, 1_000_000), Inbox(10_000, 1_000_000)
+    leaving, _ = await connect(to, "leaver", inbox)
+    await leaving.subscribe(TOPICS)
+    await publish(broker.url, [("keu/v1/works/readings", b"%d" % n) for n in range(5000)])
+    await until(lambda: inbox.paused)
+    inbox.close()
+    taken = waiting(inbox)
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        inbox.done(taken)
+        left = asyncio.create_task(leaving.disconnect())
+        await asyncio.wait({left}, timeout=0.5)  # whoever does not wait for the broker has closed by then
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    await left
+    back, has_session = await connect(to, "leaver", later)
+    await until(lambda: len(later) >= 5000 - len(taken))
+    await back.barrier()
+    payloads = sorted(int(message.payload) for message in waiting(later))
+    await back.disconnect()
+    assert has_session
+    assert payloads == list(range(len(taken), 5000))
