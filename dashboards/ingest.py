@@ -19,7 +19,7 @@ from dashboards.fields import (
     steps,
 )
 from dashboards.panels import series, stat, table
-from dashboards.shared import warnings_table
+from dashboards.shared import REASON, warnings_table
 from dashboards.sources import DAY, HOUR, RANGE
 
 NONE: Final = {"type": "special", "options": {"match": "null", "result": {"text": "无", "color": GREY, "index": 0}}}
@@ -77,12 +77,12 @@ HOUR_SUM: Final = """
 SELECT sum({column}) AS "{name}" FROM report.ingest_minute WHERE minute > now() - interval '1 hour' HAVING count(*) > 0
 """
 BY_CODE: Final = """
-SELECT code AS "原因", sum(seen_count) AS "次数", count(DISTINCT enterprise) AS "企业数", max(last_at) AS "最近",
-       max(topic) AS "主题示例", max(detail) AS "说明"
+SELECT code AS "原因", code AS "Reason", code AS "代码", sum(seen_count) AS "次数",
+       count(DISTINCT enterprise) AS "企业数", max(last_at) AS "最近", max(topic) AS "主题示例", max(detail) AS "说明"
 FROM report.rejections
 WHERE $__timeFilter(last_at)
 GROUP BY code
-ORDER BY 2 DESC, 1
+ORDER BY 4 DESC, 1
 LIMIT 50
 """
 EVALUATIONS: Final = """
@@ -103,7 +103,8 @@ def build() -> Json:
             _figures(),
             [(_rates(), 12, 8), (_refused(), 12, 8)],
             [(_slots(), 12, 7), (_batches(), 12, 7)],
-            [(_codes(), 14, 9), (_evaluations(), 10, 9)],
+            [(_codes(), 24, 9)],
+            [(_evaluations(), 24, 7)],
             [(warnings_table("rule IN ('IngestLagHigh', 'DataConflict')", title="接入预警 Warnings"), 24, 6)],
         ),
         time=("now-6h", "now"),
@@ -155,10 +156,10 @@ def _batches() -> Json:
 def _codes() -> Json:
     return table(
         "拒收原因 Rejections",
-        "所选范围内；原因与处理见拒收说明。Within the range; see the list of reasons.",
+        "所选范围内；处理办法按代码见拒收说明。Within the range; the list of reasons tells by code what to do.",
         BY_CODE,
         [
-            of("原因", width=160),
+            *REASON,
             of("次数", unit=COUNT, width=80),
             of("企业数", width=80),
             of("最近", unit=SINCE, width=120),

@@ -25,7 +25,7 @@ from dashboards.fields import (
     unknown,
 )
 from dashboards.panels import history, series, stat, table
-from dashboards.shared import MINE, coverage_today, open_count, warnings_table
+from dashboards.shared import MINE, REASON, coverage_today, open_count, warnings_table
 from dashboards.sources import BY_MONTH, DAY_AT, DAYS, MONTH, MONTH_AT, MONTHS, OPEN, TODAY
 
 QUALITY_RULES: Final = (
@@ -90,13 +90,14 @@ ORDER BY recorded_at DESC
 LIMIT 200
 """
 REJECTED: Final = f"""
-SELECT code AS "原因", coalesce(enterprise, '（无此企业）') AS "企业", sum(seen_count) AS "次数",
-       max(last_at) AS "最近", max(detail) AS "说明", count(*) FILTER (WHERE replayed_at IS NOT NULL) AS "已重放"
+SELECT code AS "原因", code AS "Reason", code AS "代码", coalesce(enterprise, '（无此企业）') AS "企业",
+       sum(seen_count) AS "次数", max(last_at) AS "最近",
+       count(*) FILTER (WHERE replayed_at IS NOT NULL) AS "已重放", max(detail) AS "说明"
 FROM report.rejections
 WHERE ({MINE} OR enterprise IS NULL OR enterprise NOT IN (SELECT n.enterprise FROM report.enterprises n))
   AND $__timeFilter(last_at)
-GROUP BY 1, 2
-ORDER BY 3 DESC, 1
+GROUP BY code, enterprise
+ORDER BY 5 DESC, 1
 LIMIT 100
 """
 ESTIMATED: Final = f"""
@@ -116,7 +117,8 @@ def build() -> Json:
         lay(
             _figures(),
             [(_history(), 24, 9)],
-            [(_resolution(), 12, 8), (_rejected(), 12, 8)],
+            [(_resolution(), 24, 7)],
+            [(_rejected(), 24, 8)],
             [(_worst(), 24, 10)],
             [(warnings_table(MINE, title="数据类预警 Data warnings", condition=f"{QUALITY_RULES} AND {OPEN}"), 24, 8)],
             [(_events(), 24, 8)],
@@ -176,10 +178,12 @@ def _resolution() -> Json:
 def _rejected() -> Json:
     return table(
         "拒收 Rejected",
-        "所选范围内，按原因与企业；处理办法见拒收说明。By reason and enterprise within the range.",
+        "所选范围内，按原因与企业；处理办法按代码见拒收说明。"
+        "By reason and enterprise within the range; the list of reasons tells by code what to do.",
         REJECTED,
         [
-            of("原因", width=150),
+            *REASON,
+            of("企业", width=120),
             of("次数", unit=COUNT, width=70),
             of("最近", unit=SINCE, width=110),
             of("已重放", width=80),

@@ -11,6 +11,12 @@ from dashboards.sources import MONTH, OPEN, TODAY, ZONE, at_most_whole
 
 MINE: Final = "enterprise IN ($enterprise)"
 MINE_OR_DISTRICT: Final = "(enterprise IN ($enterprise) OR enterprise IS NULL)"
+REASON: Final = [
+    of("原因", mappings=[words.REJECTION_ZH], width=345),
+    of("Reason", mappings=[words.REJECTION_EN], width=480),
+    of("代码", width=140),
+]
+"""A rejection's code three times: in Chinese, in English, and itself for whoever looks for it."""
 
 
 COAL: Final = f"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.fields import BLUE, GREEN, GREY, ORANGE, RED, TEXT, YELLOW, Json, numbers, steps, texts, unknown
+from services.wire import REJECTIONS
 
 
 def named(column: str, words: Json) -> str:
@@ -85,6 +86,8 @@ RULE: Final = texts(
     IngestLagHigh=("入库延迟", TEXT),
     MaintenanceFailed=("维护失败", TEXT),
 )
+REJECTION_ZH: Final = texts(**{code: (each.what_zh, TEXT) for code, each in REJECTIONS.items()})
+REJECTION_EN: Final = texts(**{code: (each.what_en, TEXT) for code, each in REJECTIONS.items()})
 SHARE_WORDS: Final = [unknown()]
 
 ALERTS: Final = steps(GREEN, (1, RED))

@@ -188,10 +188,9 @@ async def _beside(owner: Connection) -> None:
     )
     await owner.execute(
         "INSERT INTO core.rejection (code, detail, enterprise, topic, payload, payload_bytes, payload_sha256, first_at,"
-        " last_at) SELECT 'bad_json', 'x', e, 'keu/v1/x', ''::bytea, 1, sha256(coalesce(e, '?')::bytea),"
-        " now() - interval '1 hour',"
-        " now() - interval '1 hour'"
-        " FROM unnest(ARRAY['steel', 'cloud', NULL]) AS e"
+        " last_at) SELECT code, 'x', e, 'keu/v1/x', ''::bytea, 1, sha256(code::bytea), now() - interval '1 hour',"
+        " now() - interval '1 hour' FROM (VALUES ('unknown_register', 'steel'), ('time_ambiguous', 'cloud'),"
+        " ('unknown_topic', NULL)) AS r (code, e)"
     )
     await owner.execute(
         "INSERT INTO core.ingest_minute SELECT m, 0, 600, 590, 5, 3, 2, 6 FROM generate_series("

@@ -16,6 +16,7 @@ from dashboards.fields import NO_DATA, RED
 from dashboards.sources import SOURCE, UID
 from dashboards.words import RULE
 from services.rules.catalogue import RULES
+from services.wire import REJECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,3 +227,19 @@ def test_the_district_answers_above_the_fold() -> None:
 def test_every_rule_has_its_words() -> None:
     """A rule without them would be shown by its code."""
     assert set(RULE["options"]) == set(RULES)
+
+
+@pytest.mark.parametrize("name", ["operations/05-data-quality.json", "operations/06-ingest.json"])
+def test_every_rejection_is_shown_in_words_and_by_its_code(name: str) -> None:
+    """Chinese first with English beside it, for who is no engineer; the code itself for who looks for it."""
+    (panel,) = (each for each in ALL[name]["panels"] if "report.rejections" in each["targets"][0]["rawSql"])
+    shown = {
+        override["matcher"]["options"]: {each["id"]: each["value"] for each in override["properties"]}
+        for override in panel["fieldConfig"]["overrides"]
+    }
+    for column, words in (("原因", "what_zh"), ("Reason", "what_en")):
+        (mapping,) = shown[column]["mappings"]
+        told = {code: text["text"] for code, text in mapping["options"].items()}
+        assert told == {code: getattr(each, words) for code, each in REJECTIONS.items()}
+    assert "mappings" not in shown["代码"]
+    assert all(f'code AS "{column}"' in panel["targets"][0]["rawSql"] for column in ("原因", "Reason", "代码"))
