@@ -18,6 +18,7 @@ from services.evaluator.once import look_once
 from services.model import Arrival
 from services.rules.catalogue import RULES
 from services.rules.model import RuleVersion
+from services.store.alert_acts import acknowledge
 from services.store.booking import Books
 from services.store.evaluations import clock
 from services.store.pool import NEG_INFINITY, connect
@@ -92,6 +93,13 @@ async def alerts(con: Connection, rule: str) -> list[dict[str, Any]]:
         "SELECT * FROM core.alert WHERE rule = $1 AND state <> 'pending' ORDER BY occurred_at, alert_id", rule
     )
     return [{**row, **{name: json.loads(row[name]) for name in ("evidence", "latest", "members")}} for row in rows]
+
+
+async def ack(con: Connection, rule: str) -> None:
+    """Acknowledge the rule's newest alert."""
+    row = (await alerts(con, rule))[-1]
+    async with con.transaction():
+        await acknowledge(con, row["alert_id"], author="li", comment="已核对")
 
 
 async def steps(con: Connection, rule: str) -> list[str]:

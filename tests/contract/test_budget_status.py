@@ -1,91 +1,36 @@
-"""How budgets stand: plan, pace, forecast, versions, and above all what is not known."""
+"""How budgets stand: plan, pace, forecast and level of the running period, and of ended ones."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from services.budgets.model import Basis, Draft, Measure, unit_of
-from services.errors import TanfengError
+from services.budgets.model import Basis, Measure, unit_of
 from services.model import HOUR_US
 from services.outlook import forecast_budgets
 from services.store.budget_entry import enter_budgets
-from services.store.budgets import BudgetStatus, budget_sites, budget_statuses
-from services.store.factors import FactorKey, add_factor
-from services.store.manual_figures import put_figure
+from services.store.budgets import budget_statuses
 from services.store.pool import connect
-from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters, restate_day
+from tests.budget_rig import DAY, JAN_1, MONTHLY, YEAR, add_works, booked, status
+from tests.figure_world import add_register, book, instant, quarters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from services.store.pool import Connection
 
-JAN_1 = instant("2026-01-01T00:00+08:00")
-DAY = 24 * HOUR_US
-KWH_DAY = 96_000
-"""A register that books 1 kWh a quarter-hour."""
-
-MONTHLY = Draft(
-    code="power",
-    year=2026,
-    name_zh="月度电力预算",
-    name_en="Monthly electricity budget",
-    enterprise="works",
-    site=None,
-    period="month",
-    measure=Measure.ENERGY,
-    basis=None,
-    carriers=("electricity",),
-    product=None,
-    product_unit=None,
-    unit=unit_of("MWh", Measure.ENERGY, "kWh"),
-    split="monthly",
-    total=0,
-    parts=dict.fromkeys(range(1, 13), 3_100_000),
-)
-"""3.1 MWh a month: 100 kWh a day in January."""
-YEAR = replace(MONTHLY, code="year", period="year", split="equal", parts=dict.fromkeys(range(1, 13), 3_000_000))
-COAL_CAP = replace(
-    MONTHLY,
-    code="coal",
-    enterprise=None,
-    carriers=("bituminous_coal", "raw_coal"),
-    unit=unit_of("t", Measure.ENERGY, "kg"),
-    period="year",
-    split="equal",
-    parts=dict.fromkeys(range(1, 13), 1_000_000_000),
-)
-
 
 @pytest.fixture
 async def con(edition_database: str) -> AsyncIterator[Connection]:
-    """Enterprise `works` with sites w1 and w2 and a register at w1; the district has `mill` besides."""
+    """A migrated database with the works and the mill."""
     opened = await connect(edition_database, name="test")
-    await add_district(opened)
-    await add_enterprise(opened, "works", "w1", "w2")
-    await add_enterprise(opened, "mill", "mill-1")
+    await add_works(opened)
     yield opened
     await opened.close()
-
-
-async def booked(con: Connection, days: int, milli: int = 1000, *, site: str = "w1", **more: Any) -> int:
-    """A register at `site` with `days` full days from 1 January on, `milli` thousandths a quarter-hour."""
-    register = await add_register(con, site, f"{site}-main", **more)
-    if days:
-        await book(con, register, quarters(JAN_1, days * 96, milli))
-    return register
-
-
-async def status(con: Connection, at: int, draft: Draft = MONTHLY, **more: Any) -> BudgetStatus:
-    """The one status of the running period of this budget."""
-    found = await budget_statuses(con, at, budget=draft.code, **more)
-    assert len(found) == 1
-    return found[0]
 
 
 async def test_a_budget_on_course_is_within_and_green_by_a_named_scheme(con: Connection) -> None:
@@ -123,56 +68,6 @@ async def test_above_the_allowance_it_is_exceeded_whatever_is_missing(con: Conne
         assert (found.state, found.colour, found.level_zh) == ("exceeded", "red", "一级（红色，最严重）")
         assert found.level_reached == 1
         assert found.needed_per_day is None
-
-
-async def test_a_silent_export_meter_makes_an_overrun_unknown(con: Connection) -> None:
-    """What it sends back is missing, so the sum may be too large: neither red nor green. With it, it is exceeded."""
-    await booked(con, 20, 2000)
-    export = await booked(con, 0, site="w2", code="export", direction="export")
-    await enter_budgets(con, [MONTHLY], "li")
-    assert (await status(con, JAN_1 + 20 * DAY)).state == "unknown"
-    await book(con, export, quarters(JAN_1, 20 * 96, 10))
-    assert (await status(con, JAN_1 + 20 * DAY)).state == "exceeded"
-
-
-@pytest.mark.parametrize("silent_days", [1, 5, 20])
-async def test_missing_data_never_turns_a_budget_green(con: Connection, silent_days: int) -> None:
-    """A silent meter makes it unknown, from the day on that is more than 5 % of the time gone, and names the site."""
-    await booked(con, 10)
-    await enter_budgets(con, [MONTHLY], "li")
-    found = await status(con, JAN_1 + (10 + silent_days) * DAY)
-    assert (found.state, found.colour, found.why, found.missing_sites) == ("unknown", "grey", "data_missing", ["w1"])
-    assert (found.pace_ratio, found.needed_per_day, found.runs_out_on, found.forecast_p50) == (None,) * 4
-    assert found.actual == Decimal("0.96")
-
-
-async def test_a_register_that_never_reported_is_missing_however_small(con: Connection) -> None:
-    """The worst register counts, not the mean: 19 good ones do not hide a silent one."""
-    for number in range(3):
-        register = await add_register(con, "w1", f"m{number}")
-        await book(con, register, quarters(JAN_1, 960, 10))
-    await booked(con, 0, site="w2")
-    await enter_budgets(con, [MONTHLY], "li")
-    found = await status(con, JAN_1 + 10 * DAY)
-    assert (found.state, found.missing_sites, found.coverage_ratio) == ("unknown", ["w2"], Decimal(0))
-
-
-async def test_a_period_that_has_just_begun_is_unknown(con: Connection) -> None:
-    """In the first hour nothing is due yet, so nothing is missing and nothing known."""
-    await booked(con, 0)
-    await enter_budgets(con, [MONTHLY], "li")
-    found = await status(con, JAN_1 + HOUR_US // 2)
-    assert (found.state, found.why) == ("unknown", "just_begun")
-
-
-async def test_a_missing_factor_makes_it_unknown(con: Connection) -> None:
-    """CO2 without a factor is no number, and not zero."""
-    await booked(con, 10)
-    await con.execute("UPDATE core.district SET factor_region = 'CN-XX'")
-    co2 = replace(MONTHLY, measure=Measure.CO2, unit=unit_of("tCO2", Measure.CO2, None), carriers=None)
-    await enter_budgets(con, [co2], "li")
-    found = await status(con, JAN_1 + 10 * DAY)
-    assert (found.state, found.why, found.actual) == ("unknown", "factor_missing", None)
 
 
 async def test_coal_of_two_bases_is_never_the_same_number(con: Connection) -> None:
@@ -246,143 +141,6 @@ async def test_a_budget_of_years_ago_stands_as_it_ended(con: Connection) -> None
             ("exceeded", Decimal("2.976"), Decimal(1))
         ]
     assert await budget_statuses(con, None) == []
-
-
-async def test_a_changed_budget_is_a_new_version_and_the_old_one_can_be_asked_for(con: Connection) -> None:
-    """As of a moment between the two, the status is by the first; both stay with dates and authors."""
-    await booked(con, 10)
-    assert len(await enter_budgets(con, [MONTHLY], "li")) == 1
-    assert await enter_budgets(con, [MONTHLY], "wang") == []
-    between = await con.fetchval("SELECT clock_timestamp()")
-    await enter_budgets(con, [replace(MONTHLY, parts=dict.fromkeys(range(1, 13), 6_200_000))], "wang")
-    at = JAN_1 + 10 * DAY
-    assert (await status(con, at)).allowance == Decimal("6.2")
-    assert (await status(con, at, as_of_us=between)).allowance == Decimal("3.1")
-    rows = await con.fetch(
-        "SELECT author, recorded_until = 'infinity' AS stands FROM report.budget_versions ORDER BY recorded_at"
-    )
-    assert [tuple(row) for row in rows] == [("li", False), ("wang", True)]
-
-
-async def test_as_of_shows_the_readings_known_then(con: Connection) -> None:
-    """A day that a late reading restated on the 20th counts as it was before."""
-    register = await add_register(con, "w1", "m")
-    await book(con, register, quarters(JAN_1, 960, 1000), recorded_at=JAN_1 + 10 * DAY)
-    await con.execute("UPDATE core.meter_membership SET recorded_at = '-infinity'")
-    await enter_budgets(con, [YEAR], "li")
-    await con.execute("UPDATE core.budget_version SET recorded_at = $1", JAN_1)
-    await restate_day(con, register, date(2026, 1, 3), 196_000, JAN_1 + 20 * DAY)
-    at = JAN_1 + 10 * DAY
-    assert (await status(con, at, YEAR)).actual == Decimal("1.06")
-    assert (await status(con, at, YEAR, as_of_us=JAN_1 + 15 * DAY)).actual == Decimal("0.96")
-    assert (await status(con, at, YEAR, as_of_us=JAN_1 + 20 * DAY)).actual == Decimal("1.06")
-
-
-async def test_as_of_shows_the_factors_and_manual_figures_known_then(con: Connection) -> None:
-    """12.5 t of raw coal by hand, corrected to 20 t; and 960 kWh under a factor that was corrected too."""
-    await booked(con, 10)
-    await con.execute("UPDATE core.energy_day SET recorded_at = $1", JAN_1 + 10 * DAY)
-    await con.execute("UPDATE core.meter_membership SET recorded_at = '-infinity'")
-    figure = ("w2", "raw_coal", date(2026, 1, 1))
-    await put_figure(con, *figure, Decimal("12.5"), "t", source="statement", author="li")
-    co2 = replace(
-        YEAR, code="co2", measure=Measure.CO2, unit=unit_of("kgCO2", Measure.CO2, None), carriers=("electricity",)
-    )
-    await enter_budgets(con, [COAL_CAP, co2], "li")
-    before = await con.fetchval("SELECT clock_timestamp()")
-    await put_figure(con, *figure, Decimal(20), "t", source="statement", author="li")
-    key = FactorKey("electricity", "CN-CQ", "grid_average", 2023)
-    await add_factor(con, key, Decimal("0.5"), scope=2, source="corrected", author="li")
-    at = JAN_1 + 20 * DAY
-    assert (await status(con, at, COAL_CAP)).actual == 20
-    assert (await status(con, at, COAL_CAP, as_of_us=before)).actual == Decimal("12.5")
-    assert (await status(con, at, co2)).actual == 480
-    assert (await status(con, at, co2, as_of_us=before)).actual == Decimal("535.776")
-
-
-async def test_a_budget_keeps_its_scope(con: Connection) -> None:
-    """Another scope under the same code would make two histories one."""
-    await enter_budgets(con, [MONTHLY], "li")
-    with pytest.raises(TanfengError, match="another scope"):
-        await enter_budgets(con, [replace(MONTHLY, site="w1")], "li")
-    assert await con.fetchval("SELECT count(*) FROM core.budget_version") == 1
-
-
-async def test_last_years_profile_splits_the_year_and_adds_up(con: Connection) -> None:
-    """Twice as much in July as in the other months: July gets twice as much a day, and the parts are the whole."""
-    register = await add_register(con, "w1", "m")
-    start = instant("2025-01-01T00:00+08:00")
-    july = range(181 * 96, 212 * 96)
-    rows = [replace(row, amount=2000 if n in july else 1000) for n, row in enumerate(quarters(start, 365 * 96, 1000))]
-    await book(con, register, rows)
-    draft = replace(YEAR, split="last_year", total=10_000_001, parts={})
-    await enter_budgets(con, [draft], "li")
-    parts = [row["allowance"] for row in await con.fetch("SELECT allowance FROM core.budget_part ORDER BY month")]
-    assert sum(parts) == Decimal("10000.001")
-    assert parts[6] == parts.copy()[6] == max(parts)
-    assert abs(parts[6] - 2 * parts[7]) <= Decimal("0.002")
-    assert await enter_budgets(con, [draft], "li") == []
-
-
-async def test_last_years_profile_needs_last_year(con: Connection) -> None:
-    """A year that was not metered is no profile; nothing is entered."""
-    await booked(con, 10)
-    with pytest.raises(TanfengError, match="not known in month 1"):
-        await enter_budgets(con, [replace(YEAR, split="last_year", total=10_000, parts={})], "li")
-    assert await con.fetchval("SELECT count(*) FROM core.budget_version") == 0
-
-
-async def test_a_district_cap_adds_metered_and_manual_figures_and_lists_every_plant(con: Connection) -> None:
-    """w1 meters its coal, w2 reports by hand, mill-1 does neither: it is listed, and is missing where it is a plant."""
-    await booked(con, 59, 10_000, carrier="bituminous_coal", unit="t")
-    for month in (1, 2):
-        await put_figure(
-            con, "w2", "raw_coal", date(2026, month, 1), Decimal("12.5"), "t", source="statement", author="li"
-        )
-    await put_figure(
-        con, "w1", "bituminous_coal", date(2026, 1, 1), Decimal(1000), "t", source="statement", author="li"
-    )
-    await enter_budgets(con, [COAL_CAP], "li")
-    found = await status(con, JAN_1 + 59 * DAY, COAL_CAP)
-    assert (found.state, found.enterprise, found.district) == ("within", None, "demo")
-    assert (found.metered, found.manual, found.actual) == (Decimal("56.64"), Decimal(25), Decimal("81.64"))
-    sites = {each.site: each for each in await budget_sites(con, found)}
-    assert {code: each.state for code, each in sites.items()} == {
-        "w1": "known", "w2": "known", "mill-1": "not_expected"
-    }  # fmt: skip
-    assert sites["w1"].manual_beside == 1000
-    await enter_budgets(con, [replace(COAL_CAP, plants=("mill-1",))], "li")
-    found = await status(con, JAN_1 + 59 * DAY, COAL_CAP)
-    assert (found.state, found.missing_sites) == ("unknown", ["mill-1"])
-    assert {each.site: each.state for each in await budget_sites(con, found)}["mill-1"] == "no_data"
-
-
-async def test_a_monthly_figure_that_is_due_makes_the_cap_unknown(con: Connection) -> None:
-    """From the end of a month on its figure is due; entering it, even zero, makes the cap known again."""
-    await put_figure(con, "w2", "raw_coal", date(2026, 1, 1), Decimal(5), "t", source="statement", author="li")
-    await enter_budgets(con, [COAL_CAP], "li")
-    assert (await status(con, JAN_1 + 40 * DAY, COAL_CAP)).state == "within"
-    found = await status(con, JAN_1 + 60 * DAY, COAL_CAP)
-    assert (found.state, found.missing_sites) == ("unknown", ["w2"])
-    await put_figure(con, "w2", "raw_coal", date(2026, 2, 1), Decimal(0), "t", source="stood still", author="li")
-    assert (await status(con, JAN_1 + 60 * DAY, COAL_CAP)).state == "within"
-
-
-async def test_a_manual_figure_is_superseded_not_overwritten(con: Connection) -> None:
-    """The same again changes nothing; another one is a new row; what cannot be is refused."""
-    place = ("w2", "diesel", date(2026, 1, 1))
-    assert await put_figure(con, *place, Decimal("1.5"), "t", source="a", author="li")
-    assert not await put_figure(con, *place, Decimal("1.5"), "t", source="a", author="li")
-    assert await put_figure(con, *place, Decimal(2), "t", source="a", author="li")
-    rows = await con.fetch(
-        "SELECT amount, recorded_until = 'infinity' AS stands FROM core.manual_figure ORDER BY recorded_at"
-    )
-    assert [tuple(row) for row in rows] == [(1_500_000, False), (2_000_000, True)]
-    for amount, unit in ((Decimal(-1), "t"), (Decimal("0.0000001"), "t"), (Decimal(1), "kWh")):
-        with pytest.raises(TanfengError):
-            await put_figure(con, *place, amount, unit, source="a", author="li")
-    with pytest.raises(TanfengError, match="no site"):
-        await put_figure(con, "nowhere", "diesel", date(2026, 1, 1), Decimal(1), "t", source="a", author="li")
 
 
 async def test_an_intensity_is_over_the_months_whose_production_is_declared(con: Connection) -> None:

@@ -1,0 +1,69 @@
+"""The rule about ingest itself: no sign of life, readings that lie about; and who sees its alert."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.store.access import act_as
+from services.store.evaluations import clock
+from services.store.pool import connect
+from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, take
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.store.pool import Connection
+
+
+@pytest.fixture
+async def con(edition_database: str) -> AsyncIterator[Connection]:
+    """A migrated database with nothing in it."""
+    opened = await connect(edition_database, name="test")
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.fires("IngestLagHigh")
+async def test_ingest_that_gives_no_sign_of_life_is_told_and_one_that_does_is_not(con: Connection) -> None:
+    """Never any worker is unknown; two minutes without a sign is too long; a sign ends it."""
+    now = await clock(con)
+    await look(con, "IngestLagHigh", now, for_="0s")
+    await con.execute("INSERT INTO core.ingest_slot (slot, last_used_at) VALUES (0, $1)", now)
+    await look(con, "IngestLagHigh", now + MINUTE_US, for_="0s")
+    assert await alerts(con, "IngestLagHigh") == []
+    await look(con, "IngestLagHigh", now + 3 * MINUTE_US, for_="0s")
+    (alert,) = await alerts(con, "IngestLagHigh")
+    assert (alert["severity"], alert["value"]) == ("critical", 180)
+    assert "采集进程无心跳" in alert["summary_zh"]
+    await con.execute("UPDATE core.ingest_slot SET last_used_at = $1", now + 4 * MINUTE_US)
+    await look(con, "IngestLagHigh", now + 4 * MINUTE_US, for_="0s")
+    assert [row["state"] for row in await alerts(con, "IngestLagHigh")] == ["resolved"]
+
+
+@pytest.mark.fires("IngestLagHigh")
+async def test_readings_that_lie_about_for_minutes_are_told_but_backfill_is_not(con: Connection) -> None:
+    """The median lag of registers that report now; a register whose newest reading is old does not count."""
+    now = await clock(con)
+    register = await add_counter(con)
+    await take(con, register, [(now - 90 * DAY_US, 0)], received=now)
+    await look(con, "IngestLagHigh", now, for_="0s")
+    assert await alerts(con, "IngestLagHigh") == []
+    await take(con, register, [(now - 5 * MINUTE_US, 1000)], received=now)
+    await look(con, "IngestLagHigh", now, for_="0s")
+    assert [row["value"] for row in await alerts(con, "IngestLagHigh")] == [300]
+
+
+async def test_an_enterprise_sees_its_own_alerts_and_the_district_all(con: Connection) -> None:
+    """Ingest's own alert belongs to no enterprise."""
+    now = await clock(con)
+    await take(con, await add_counter(con), [(now - DAY_US, 0)])
+    await con.execute("INSERT INTO core.ingest_slot (slot, last_used_at) VALUES (0, $1)", now - HOUR_US)
+    for rule in ("MeterSilent", "IngestLagHigh"):
+        await look(con, rule, now, for_="0s") if rule == "IngestLagHigh" else await look(con, rule, now)
+    async with con.transaction():
+        await act_as(con, "tanfeng_district")
+        assert {row["rule"] for row in await con.fetch("SELECT rule FROM report.alerts")} == {
+            "MeterSilent", "IngestLagHigh",
+        }  # fmt: skip
