@@ -1,20 +1,23 @@
 """Bytes per raw reading in the columnstore, by segment, order and width of what is compressed together.
 
     scripts/community --collect-only >/dev/null; python benchmarks/columnstore.py [--dsn DSN] [--registers 1000]
+                                             [--shipped] [--json FILE]
 
-Without --dsn it runs on the community edition of the tests (PostgreSQL in WebAssembly): sizes are those of the real
-format, times are not those of a real server and serve only to compare the variants with each other. Readings are
-counters with a daily curve and 20 % noise, at a resolution of 0.01 kWh, 1 to 4 s late.
+--shipped measures only what the product does: by register, in order of time, weeks together. Without --dsn it runs on
+the community edition of the tests (PostgreSQL in WebAssembly): sizes are those of the real format, times are not those
+of a real server and serve only to compare the variants with each other. Readings are counters with a daily curve and
+20 % noise, at a resolution of 0.01 kWh, 1 to 4 s late.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +27,13 @@ from services.store.pool import connect
 from tests.community_server import community_server
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from services.store.pool import Connection
 
 TABLE = "public.columnstore_trial"
+WEEK = 7
 READINGS = """
 INSERT INTO {table}
 SELECT register_id, read_at,
@@ -75,8 +80,31 @@ VARIANTS = [
 ]
 
 
-async def measure(con: Connection, variant: Variant, registers: int) -> str:
-    """One line of the table."""
+@dataclass(frozen=True)
+class Sizes:
+    """What a variant came to."""
+
+    variant: Variant
+    rows: int
+    before_bytes: float
+    """A row, as is `after_bytes`."""
+    after_bytes: float
+    convert_s: float
+    probes_ms: list[float]
+
+    def line(self) -> str:
+        """A line of the table."""
+        v = self.variant
+        name = f"{v.segment or '—'} | {v.order} | {v.together_days} d | {v.step_s // 60} min"
+        times = " | ".join(f"{each:.0f}" for each in self.probes_ms)
+        return (
+            f"| {name} | {self.rows} | {self.before_bytes:.1f} | {self.after_bytes:.2f} | {self.convert_s:.1f}"
+            f" | {times} |"
+        )
+
+
+async def measure(con: Connection, variant: Variant, registers: int) -> Sizes:
+    """Fill, compress, ask."""
     registers = registers if variant.step_s == 900 else max(1, registers // 15)  # noqa: PLR2004 - the usual interval
     await fill(con, variant, registers)
     rows = await con.fetchval(f"SELECT count(*) FROM {TABLE}")
@@ -85,9 +113,8 @@ async def measure(con: Connection, variant: Variant, registers: int) -> str:
     await convert(con, variant.together_days)
     seconds = time.perf_counter() - started
     packed = await con.fetchval(f"SELECT sum(after_compression_total_bytes) FROM chunk_columnstore_stats('{TABLE}')")
-    times = " | ".join([f"{await timed(con, query):.0f}" for query in PROBES.values()])
-    name = f"{variant.segment or '—'} | {variant.order} | {variant.together_days} d | {variant.step_s // 60} min"
-    return f"| {name} | {rows} | {plain / rows:.1f} | {packed / rows:.2f} | {seconds:.1f} | {times} |"
+    times = [await timed(con, query) for query in PROBES.values()]
+    return Sizes(variant, rows, float(plain / rows), float(packed / rows), seconds, times)
 
 
 async def fill(con: Connection, variant: Variant, registers: int) -> None:
@@ -106,8 +133,11 @@ async def fill(con: Connection, variant: Variant, registers: int) -> None:
 
 async def convert(con: Connection, together: int) -> None:
     """Compress all chunks, merged first where several go together."""
-    query = f"SELECT c::text FROM show_chunks('{TABLE}') AS c ORDER BY c"
-    chunks = [row[0] for row in await con.fetch(query)]
+    query = (
+        "SELECT format('%I.%I', chunk_schema, chunk_name) FROM timescaledb_information.chunks"
+        " WHERE format('%I.%I', hypertable_schema, hypertable_name) = $1 ORDER BY range_start"
+    )
+    chunks = [row[0] for row in await con.fetch(query, TABLE)]
     for start in range(0, len(chunks), together):
         group = chunks[start : start + together]
         if len(group) > 1:
@@ -123,19 +153,22 @@ async def timed(con: Connection, query: str) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-async def run(dsn: str, registers: int) -> None:
+async def run(dsn: str, registers: int, variants: Sequence[Variant]) -> list[Sizes]:
     """Print the table."""
+    found = []
     con = await connect(dsn, name="columnstore")
     print(await con.fetchval("SELECT 'TimescaleDB ' || extversion FROM pg_extension WHERE extname = 'timescaledb'"))
     print("| segment | order | together | interval | rows | B/row before | B/row after | s to convert |", end="")
     print(" ms: 200 known | 200 before | 200 late |")
     print("|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|")
     try:
-        for variant in VARIANTS:
-            print(await measure(con, variant, registers), flush=True)
+        for variant in variants:
+            found.append(await measure(con, variant, registers))
+            print(found[-1].line(), flush=True)
     finally:
         await con.execute(f"DROP TABLE IF EXISTS {TABLE}")
         await con.close()
+    return found
 
 
 def main() -> None:
@@ -143,10 +176,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dsn", default="", help="a migrated database of the community edition")
     parser.add_argument("--registers", type=int, default=1000)
+    parser.add_argument("--shipped", action="store_true", help="only what the product does")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
     options = parser.parse_args()
+    variants = [each for each in VARIANTS if (each.segment and each.together_days == WEEK) or not options.shipped]
     server: AbstractContextManager[object] = nullcontext() if options.dsn else community_server()
     with server as running:
-        asyncio.run(run(options.dsn or getattr(running, "dsn", ""), options.registers))
+        found = asyncio.run(run(options.dsn or getattr(running, "dsn", ""), options.registers, variants))
+    if options.json:
+        options.json.write_text(json.dumps([asdict(each) for each in found], indent=1))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import threading
 import time
+from pathlib import Path  # noqa: TC003 - typer reads it at run time
 from typing import Annotated, Final
 
 import typer
@@ -36,6 +38,7 @@ def load(
     seed: Annotated[int, typer.Option(help="Same seed, same values")] = 1,
     broker: Annotated[str | None, typer.Option(help="mqtt://user:password@host:port")] = None,
     dsn: Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")] = "",
+    to: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write the figures here too")] = None,
 ) -> None:
     """开环加压，测量发布到可见的延迟。Open-loop load: sent, acked, and how long until readings are visible."""
     settings = Settings()
@@ -43,10 +46,13 @@ def load(
     name = f"tanfeng-load-{os.getpid()}"
     with Publisher(url, name=name, connections=connections, window=WINDOW, broker_ca=settings.broker_ca) as publisher:
         generator = Generator(members(registers, seed), publisher, rate, batch, duration)
-        asyncio.run(_measure(generator, database_dsn(dsn), seed))
+        figures = asyncio.run(_measure(generator, database_dsn(dsn), seed))
+    _report(figures)
+    if to is not None:
+        to.write_text(json.dumps(figures, indent=1))
 
 
-async def _measure(generator: Generator, dsn: str, seed: int) -> None:
+async def _measure(generator: Generator, dsn: str, seed: int) -> dict[str, float]:
     async with visit(dsn, name="tanfeng-load") as con:
         await register(con, len(generator.crowd), seed, "simulated load")
     thread = threading.Thread(target=generator.run, daemon=True)
@@ -56,7 +62,7 @@ async def _measure(generator: Generator, dsn: str, seed: int) -> None:
         watch = await _watched(generator, thread, dsn)
     finally:
         generator.stop.set()
-    _report(generator, watch, time.monotonic() - began)
+    return _figures(generator, watch, time.monotonic() - began)
 
 
 async def _watched(generator: Generator, thread: threading.Thread, dsn: str) -> Watch:
@@ -77,13 +83,25 @@ async def _watched(generator: Generator, thread: threading.Thread, dsn: str) -> 
     return watch
 
 
-def _report(generator: Generator, watch: Watch, took_s: float) -> None:
+def _figures(generator: Generator, watch: Watch, took_s: float) -> dict[str, float]:
     publisher = generator.publisher
-    p50, p95, p99, most = (watch.percentile(share) for share in (0.5, 0.95, 0.99, 1.0))
+    shares = {"p50_s": 0.5, "p95_s": 0.95, "p99_s": 0.99, "max_s": 1.0}
+    return {
+        "sent": publisher.sent,
+        "acked": publisher.acked,
+        "took_s": took_s,
+        "late_s": generator.late_s,
+        "watched": len(watch.latencies_s),
+        **{name: watch.percentile(share) for name, share in shares.items()},
+        "not_visible": watch.waiting,
+    }
+
+
+def _report(figures: dict[str, float]) -> None:
     sys.stdout.write(
-        f"发送 sent {publisher.sent}, 确认 acked {publisher.acked}, "
-        f"{publisher.sent / took_s:,.0f}/s over {took_s:.1f} s; "
-        f"发布端最大滞后 publisher late by at most {generator.late_s:.3f} s\n"
-        f"发布至可见 publish → visible, {len(watch.latencies_s)} readings watched: "
-        f"p50 {p50:.3f} s, p95 {p95:.3f} s, p99 {p99:.3f} s, max {most:.3f} s; 不可见 not visible {watch.waiting}\n"
+        "发送 sent {sent}, 确认 acked {acked}, {rate:,.0f}/s over {took_s:.1f} s; "
+        "发布端最大滞后 publisher late by at most {late_s:.3f} s\n"
+        "发布至可见 publish → visible, {watched} readings watched: "
+        "p50 {p50_s:.3f} s, p95 {p95_s:.3f} s, p99 {p99_s:.3f} s, max {max_s:.3f} s; "
+        "不可见 not visible {not_visible}\n".format(rate=figures["sent"] / figures["took_s"], **figures)
     )

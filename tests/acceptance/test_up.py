@@ -212,7 +212,7 @@ def test_demo_shows_figures_within_a_minute_and_sums_up(folder: Path) -> None:
 def test_demo_warns_of_pue_a_budget_and_a_held_reading_and_again_after_a_restart(folder: Path) -> None:
     """Within 180 s, each in Chinese with English beside it; the second start finds them still open."""
     wanted = [
-        ("PueHigh", "PUE 1.6", "Check cooling"),
+        ("PueHigh", "限值 1.5。先查制冷", "limit 1.5. Check cooling"),
         ("BudgetExceeded", "已达预算的 100 %", "100 % of the budget"),
         ("ReadingHeld", "读数存疑，未入账", "nothing is booked"),
     ]
@@ -220,6 +220,8 @@ def test_demo_warns_of_pue_a_budget_and_a_held_reading_and_again_after_a_restart
         with Up(folder, "--demo", "--plain") as up:
             eventually(partial(warns, up, [rule for rule, *_ in wanted]), up.said)
             assert time.monotonic() - up.since < 180
+            ratios = re.findall(r" PueHigh · .*PUE (\d\.\d+)", up.said())  # they follow the weather and the hour
+            assert {float(each) > 1.5 for each in ratios} == {True}, up.said()
             for rule, chinese, english in wanted:
                 lines = [line for line in up.said().splitlines() if f" {rule} · " in line]
                 assert any("预警" in line and chinese in line for line in lines), up.said()
