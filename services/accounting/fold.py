@@ -47,9 +47,8 @@ class Fold:
     def book_all(self, times: Sequence[int], raws: Sequence[int | Fraction]) -> None:
         """`take_all` of the readings (times[i], raws[i]) for who only wants the books.
 
-        The same state, sums by quarter-hour, doubts and events.
-
-        It records no verdict of a plain rise, which is sound, and one segment for those within a quarter-hour.
+        State, sums by quarter-hour, doubts and events are the same. It records no verdict of a plain rise, which is
+        sound, and one segment for those within a quarter-hour.
         """
         place, plain = 0, self.policy.plain
         while place < len(times):

@@ -8,7 +8,7 @@ are folded side by side (`services.store.late`).
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from services.accounting.fold import Fold, HistoryNeededError
@@ -19,7 +19,7 @@ from services.model import QUARTER_US
 from services.store.cards import load_cards
 from services.store.copying import copy_readings
 from services.store.entries import KEPT_MEMBERS, Entries, Newest, state_of
-from services.store.groups import by_register, new_of
+from services.store.groups import NotTaken, by_register, new_of
 from services.store.late import Change, refold_all
 from services.store.queries import SQL
 from services.store.reported import keep_reported
@@ -39,17 +39,12 @@ _HELD: Final = frozenset({Outcome.HELD, Outcome.OUT_OF_RANGE})
 
 
 @dataclass(slots=True)
-class Booked:
+class Booked(NotTaken):
     """What became of a batch."""
 
     accepted: int = 0
     """Readings newly stored, the held ones included."""
-    duplicates: int = 0
     held: int = 0
-    conflicts: list[tuple[Arrival, int]] = field(default_factory=list)
-    """With the value that stands: another one is stored for this register and instant."""
-    too_old: list[Arrival] = field(default_factory=list)
-    """Older than the raw readings kept."""
 
 
 class Books:
@@ -69,8 +64,8 @@ class Books:
         if len(rows) < len(sent):
             raise LookupError(f"no such registers: {sorted(sent.keys() - {row['register_id'] for row in rows})}")
         await self._refresh(con, rows)
-        groups, not_taken = await new_of(con, rows, sent)
-        booked = Booked(0, not_taken.duplicates, 0, not_taken.conflicts, not_taken.too_old)
+        booked = Booked()
+        groups = await new_of(con, rows, sent, booked)
         if groups:
             await self._book_new(con, groups, booked)
             await con.execute(SQL["booked"])

@@ -63,15 +63,17 @@ def by_register(arrivals: Iterable[Arrival]) -> Mapping[int, list[Arrival]]:
 
 
 async def new_of(
-    con: Connection, rows: Iterable[Row], arrivals: Mapping[int, list[Arrival]]
-) -> tuple[list[Group], NotTaken]:
-    """What is new of `arrivals` by the locked states of their registers, of those alone that have something new."""
-    not_taken = NotTaken()
+    con: Connection, rows: Iterable[Row], arrivals: Mapping[int, list[Arrival]], not_taken: NotTaken
+) -> list[Group]:
+    """What is new of `arrivals` by the locked states of their registers, of those alone that have something new.
+
+    The others are entered in `not_taken`.
+    """
     groups = [_group(row, arrivals[row["register_id"]], not_taken) for row in rows]
     late = [group for group in groups if group.times and group.is_late]
     if late:
         await _drop_stored(con, late, not_taken)
-    return [group for group in groups if group.times], not_taken
+    return [group for group in groups if group.times]
 
 
 def _group(row: Row, arrivals: list[Arrival], not_taken: NotTaken) -> Group:
