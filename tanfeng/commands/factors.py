@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from services.errors import TanfengError
-from services.store.factors import FactorKey, add_factor, list_factors, switch_factor
+from services.store.factors import FactorKey, list_factors, switch_factor
 from services.store.pool import connect
+from services.store.restatement import record_and_compare
 from tanfeng.commands.migrate import database_dsn
+from tanfeng.factor_view import told, years_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from services.store.pool import Connection
+    from services.store.restatement import Restatement
 
 group = typer.Typer(no_args_is_help=True, help="排放因子。Emission factors: list, add, enable, disable.")
 
@@ -66,11 +69,29 @@ def add_command(
     method: Method = "fuel_default",
     data_year: DataYear = None,
     scope: Annotated[int, typer.Option(min=1, max=3, help="1 direct, 2 purchased energy")] = 1,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Record it, not only show what it would change")] = False,
+    confirm_ratio: Annotated[
+        bool, typer.Option("--confirm-ratio", help="The value is right though less than half or more than twice")
+    ] = False,
     dsn: Dsn = "",
 ) -> None:
-    """新增因子。Record a factor from now on; figures of before are restated visibly, not changed in the past."""
-    asyncio.run(_add(dsn, FactorKey(carrier, region, method, data_year), _decimal(value), scope, source, author))
-    typer.echo("已记录。Recorded.")
+    """显示新因子会改变什么；--yes 才写入。Show what a new factor replaces and restates; --yes records it from now on.
+
+    What was reported before can still be reproduced. A value below half or above twice the one it replaces, or the
+    nearest of the carrier, needs --confirm-ratio too: most often a decimal point or a unit is wrong.
+    """
+    key, kgco2_per_unit = FactorKey(carrier, region, method, data_year), _decimal(value)
+    factor = (key, kgco2_per_unit, scope, source, author)
+    found = asyncio.run(_add(dsn, *factor, yes=yes, confirm_ratio=confirm_ratio))
+    for line in told(key, found):
+        typer.echo(line)
+    if found.years:
+        Console().print(years_table(found.years))
+    if found.is_far and not confirm_ratio:
+        problem = f"{value} is far from {found.beside.kgco2_per_unit if found.beside else 0}: nothing was recorded"
+        raise TanfengError(problem, "check the decimal point and the unit; where it is right add --confirm-ratio")
+    typer.echo("已记录。Recorded." if yes else "未写入，加 --yes 写入。Nothing was recorded, --yes does it.")
 
 
 @group.command("enable")
@@ -115,9 +136,27 @@ async def _list(dsn: str, carrier: str | None) -> list[dict[str, Any]]:
         return [dict(row) for row in await list_factors(con, carrier)]
 
 
-async def _add(dsn: str, key: FactorKey, value: Decimal, scope: int, source: str, author: str) -> None:
+async def _add(
+    dsn: str,
+    key: FactorKey,
+    value: Decimal,
+    scope: int,
+    source: str,
+    author: str,
+    *,
+    yes: bool,
+    confirm_ratio: bool,
+) -> Restatement:
     async with _connection(dsn) as con:
-        await add_factor(con, key, value, scope=scope, source=source, author=author)
+        trial = con.transaction(isolation="repeatable_read")  # no reading committed meanwhile seems a restatement
+        await trial.start()
+        try:
+            found = await record_and_compare(con, key, value, scope=scope, source=source, author=author)
+        except BaseException:
+            await trial.rollback()
+            raise
+        await (trial.commit() if yes and (confirm_ratio or not found.is_far) else trial.rollback())
+        return found
 
 
 async def _switch(dsn: str, key: FactorKey, author: str, *, enabled: bool) -> None:

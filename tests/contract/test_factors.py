@@ -11,7 +11,8 @@ import pytest
 from services.errors import TanfengError
 from services.store.factors import FactorKey, add_factor, fact_rows, load_facts, switch_factor
 from services.store.pool import connect
-from tests.figure_world import add_district, instant
+from services.store.restatement import Beside, CarbonYear, record_and_compare
+from tests.figure_world import Quarter, add_district, add_enterprise, add_register, book, instant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,6 +86,22 @@ async def test_the_worked_table_of_the_domain_holds(con: Connection) -> None:
     for year, as_of, value, provisional in WORKED:
         expected = (None if value is None else Decimal(value), provisional)
         assert await factor(con, year, at(as_of)) == expected, (year, as_of)
+
+
+@pytest.mark.parametrize(("policy", "shift"), [("own_year_else_latest", 0), ("Y-2", 2)])
+async def test_a_year_between_two_known_ones_takes_the_earlier(con: Connection, policy: str, shift: int) -> None:
+    """2022 is known by 2021 and 2023 only: no later data year is taken where an earlier is; before all, the first."""
+    await con.execute("UPDATE core.factor_policy SET factor_policy = $1", policy)
+    await switch_factor(con, FactorKey("electricity", *GRID, 2022), enabled=False, author="li")
+    now = await con.fetchval("SELECT clock_timestamp()")
+    found = [await factor(con, year + shift, now) for year in (2020, 2021, 2022, 2023, 2026)]
+    assert found == [
+        (Decimal("0.4743"), True),
+        (Decimal("0.4743"), False),
+        (Decimal("0.4743"), True),
+        (Decimal("0.5581"), False),
+        (Decimal("0.5581"), True),
+    ]
 
 
 async def test_a_pinned_data_year_holds_for_every_year(con: Connection) -> None:
@@ -161,6 +178,37 @@ async def test_an_added_factor_supersedes_from_its_recording_on(con: Connection)
     ]
     with pytest.raises(TanfengError, match="no carrier"):
         await add_factor(con, FactorKey("phlogiston", "CN", "x", None), Decimal(1), scope=1, source="s", author="li")
+
+
+async def test_what_a_factor_replaces_and_restates_is_told_per_enterprise_and_year(con: Connection) -> None:
+    """Only the years that the new value holds for, and only where energy is booked; amounts stay as they are."""
+    await add_enterprise(con, "works", "works-1")
+    register = await add_register(con, "works-1", "main")
+    for year in (2022, 2023, 2025):
+        await book(con, register, [Quarter(instant(f"{year}-03-01T00:00+08:00"), 1_000_000)])
+    key = FactorKey("electricity", *GRID, 2023)
+    async with con.transaction(isolation="repeatable_read"):
+        told = await record_and_compare(con, key, Decimal("558.1"), scope=2, source="slip", author="li")
+    assert told.beside == Beside(key, Decimal("0.5581"), is_replaced=True)
+    assert (told.ratio, told.is_far) == (1000, True)
+    before = CarbonYear(Decimal("558.1"), Decimal("0.5581"), 2023)
+    after = CarbonYear(Decimal(558_100), Decimal("558.1"), 2023)
+    found = [(each.enterprise, each.year, each.amount, each.before, each.after) for each in told.years]
+    assert found == [("works", year, 1000, before, after) for year in (2023, 2025)]
+
+
+async def test_a_factor_without_predecessor_stands_beside_the_nearest_of_its_carrier(con: Connection) -> None:
+    """Its region and method before others, then the nearest data year; between half and twice nothing is asked."""
+    async with con.transaction(isolation="repeatable_read"):
+        key = FactorKey("electricity", *GRID, 2024)
+        told = await record_and_compare(con, key, Decimal("0.55"), scope=2, source="new", author="li")
+        assert told.beside == Beside(FactorKey("electricity", *GRID, 2023), Decimal("0.5581"), is_replaced=False)
+        assert not told.is_far
+        half = await record_and_compare(con, key, Decimal("0.275"), scope=2, source="half", author="li")
+        below = await record_and_compare(con, key, Decimal("0.137"), scope=2, source="below half", author="li")
+        nothing = await record_and_compare(con, key, Decimal(0), scope=2, source="none", author="li")
+        more = await record_and_compare(con, key, Decimal("0.1"), scope=2, source="from zero", author="li")
+    assert [each.is_far for each in (half, below, nothing, more)] == [False, True, True, True]
 
 
 async def test_a_changed_policy_of_the_district_keeps_its_past(con: Connection) -> None:

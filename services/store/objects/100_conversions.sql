@@ -31,9 +31,9 @@ WHERE k.enabled AND c.counts_as <> 'material'
 
 -- For every (kind, district, carrier), but no coal of materials: consumption years [year_from, year_until) × moments of asking
 -- [recorded_from, recorded_until) without gap or overlap. per_unit is null where nothing was known: unknown, not zero.
--- own_year_else_latest: the own year's row, else the newest year's, provisional; before the first year the first,
--- provisional. Y-n: the same for the year n earlier. A pinned year: that year's row for every year. A row without
--- data year holds for all years that no row names.
+-- own_year_else_latest: the own year's row, else the newest earlier year's, provisional, and never a later one's where
+-- there is an earlier; before the first year the first, provisional. Y-n: the same for the year n earlier. A pinned year:
+-- that year's row for every year. A row without data year holds for all years that no row names.
 CREATE VIEW core.conversion AS
 WITH subject AS (
     SELECT k.kind, d.code AS district_code, c.code AS carrier
@@ -69,8 +69,7 @@ known AS (
 ),
 ordered AS (
     SELECT *, lead(holds_in) OVER years AS next_year, row_number() OVER years = 1 AS is_first,
-           max(row_id) FILTER (WHERE holds_in IS NULL) OVER everything AS undated_id,
-           last_value(row_id) OVER (years ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS newest_id
+           max(row_id) FILTER (WHERE holds_in IS NULL) OVER everything AS undated_id
     FROM known WHERE preference = 1
     WINDOW everything AS (PARTITION BY kind, district_code, carrier, recorded_from),
            years AS (PARTITION BY kind, district_code, carrier, recorded_from, holds_in IS NULL ORDER BY holds_in)
@@ -82,7 +81,7 @@ span AS (
     CROSS JOIN LATERAL (
         SELECT o.row_id, o.holds_in, o.holds_in + 1, false
         UNION ALL
-        SELECT coalesce(o.undated_id, o.newest_id), o.holds_in + 1, coalesce(o.next_year, 10000), o.undated_id IS NULL
+        SELECT coalesce(o.undated_id, o.row_id), o.holds_in + 1, coalesce(o.next_year, 10000), o.undated_id IS NULL
         UNION ALL
         SELECT coalesce(o.undated_id, o.row_id), 0, o.holds_in, o.undated_id IS NULL WHERE o.is_first
     ) AS s (row_id, year_from, year_until, provisional)
