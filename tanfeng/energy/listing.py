@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +18,16 @@ from services.wire.rejections import REJECTIONS
 from services.wire.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
     from pathlib import Path
+    from typing import TextIO
 
 COLUMNS: Final = ("read_at", "value")
+LONGEST_LINE: Final = 65_536
+"""Characters; what has no line end (a device, a binary file) is refused there instead of read for ever."""
+MOST_ROWS: Final = 2_000_000
+"""Rows are read one by one, and each one kept takes about 1 KiB until the statement is printed: 2 GiB at this many."""
 _LARGEST_EXPONENT: Final = 15
 
 
@@ -74,24 +79,44 @@ def read_listing(path: Path, naive_zone: str | None) -> Listing:
     """Read the file; `naive_zone` is the zone of times without one.
 
     Raises:
-        TanfengError: The file cannot be read, or lacks a column.
+        TanfengError: The file cannot be read, lacks a column, or is longer than can be held.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
+            return sort_out(_rows(path, file), naive_zone)
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise TanfengError(
             f"cannot read {path}: {problem}", "name a UTF-8 CSV file with the columns read_at,value"
         ) from None
-    separator = max(",;\t", key=(lines[0] if lines else "").count)
-    table = csv.DictReader(lines, delimiter=separator)
+
+
+def _rows(path: Path, file: TextIO) -> Iterator[Row]:
+    lines = _lines(path, file)
+    first = next(lines, "")
+    separator = max(",;\t", key=first.count)
+    table = csv.DictReader(chain([first], lines), delimiter=separator)
     missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
     if missing:
         found = ", ".join(table.fieldnames or ()) or "nothing"
         raise TanfengError(
             f"{path} has no column {' and '.join(missing)} (found: {found})", "name them in the first line"
         )
-    return sort_out((Row((row["read_at"] or "").strip(), (row["value"] or "").strip()) for row in table), naive_zone)
+    for number, row in enumerate(table, 1):
+        if number > MOST_ROWS:
+            raise TanfengError(f"{path} has more than {MOST_ROWS:,} rows", "split it by time")
+        yield Row((row["read_at"] or "").strip(), (row["value"] or "").strip())
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise TanfengError(
+                f"line {number} of {path} has more than {LONGEST_LINE:,} characters",
+                "name a CSV file with the columns read_at,value, one reading a line",
+            )
+        yield line
 
 
 def sort_out(rows: Iterable[Row], naive_zone: str | None) -> Listing:
