@@ -143,7 +143,9 @@ class Worker:
 
     async def _try(self, batch: Batch) -> Outcome | None:
         try:
-            return await commit(self.intake, batch.lot, messages=len(batch.messages), now_us=_now_us())
+            oldest_us = batch.messages[0].received_us
+            count = len(batch.messages)
+            return await commit(self.intake, batch.lot, messages=count, now_us=_now_us(), oldest_us=oldest_us)
         except StaleDirectoryError:
             await self._reload(batch)
         except StoreAwayError as problem:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from services.outlook import forecast_budgets
 from services.store.watch import pue
 from services.store.watch.budgets import budget_exceeded, budget_forecast, budget_pace, intensity_high
+from services.store.watch.clocks import clock_behind
 from services.store.watch.demand import Demand
 from services.store.watch.figures import backdated_change, factor_missing
 from services.store.watch.ingest import ingest_lag
@@ -14,6 +15,7 @@ from services.store.watch.maintenance import maintenance_failed
 from services.store.watch.meters import completeness_low, meter_silent
 from services.store.watch.pue import PueWindows
 from services.store.watch.readings import data_conflict, reading_held, register_events
+from services.store.watch.rejected import messages_rejected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -43,6 +45,8 @@ class WindowWatcher(Protocol):
 
 WATCHERS: Final[Mapping[str, Watcher]] = {
     "MeterSilent": meter_silent,
+    "MessagesRejected": messages_rejected,
+    "ClockBehind": clock_behind,
     "CompletenessLow": completeness_low,
     "ReadingHeld": reading_held,
     "ReadingOverruled": register_events,

@@ -124,9 +124,34 @@ _ALL: Final = (
         Severity.WARNING,
         "表计失联",
         "Meters silent",
-        "{place_zh}：{count} 块表无数据，最早自 {since_local}。查网关、网络与供电，须在 {repair_by} 前修复",
-        "{place_en}: {count} meters silent since {since_local}. Check gateway, network, power; due {repair_by}",
+        "{place_zh}：{count} 块表无数据，最早自 {since_local}{why_zh}。{todo_zh}，须在 {repair_by} 前修复",
+        "{place_en}: {count} meters silent since {since_local}{why_en}. {todo_en}; due {repair_by}",
         _parameters(intervals=(scalars.positive, "4"), at_least=(scalars.span, "5m")),
+    ),
+    Rule(
+        "MessagesRejected",
+        Mode.STATES,
+        Severity.WARNING,
+        "消息大多被拒",
+        "Messages mostly rejected",
+        "{name_zh}：自 {since_local} 起 {rejected} 条消息被拒，占 {percent} %{which_zh}：{what_zh}（{code}）。"
+        "执行 tanfeng rejected list --enterprise {subject}，按原因修复后重放",
+        "{name_en}: {rejected} messages rejected since {since_local}, {percent} %{which_en}: {what_en} ({code}). "
+        "Run `tanfeng rejected list --enterprise {subject}`; mend, then replay",
+        _parameters(window=(scalars.span, "1h"), above=(scalars.positive, "0.6"), least=(scalars.positive, "3")),
+        every_s=30.0,
+    ),
+    Rule(
+        "ClockBehind",
+        Mode.STATES,
+        Severity.NOTICE,
+        "表计时钟落后",
+        "Meter clocks behind",
+        "{place_zh}：{count} 块表的读数总是迟到，{worst} 时钟{behind_zh}。校准时钟与时区，或声明 naive_zone",
+        "{place_en}: {count} meters stamp readings late, the clock of {worst} is {behind_en}: energy is booked in the "
+        "wrong hours. Set clock and zone, or declare naive_zone",
+        _parameters(above=(scalars.span, "10m")),
+        every_s=60.0,
     ),
     Rule(
         "CompletenessLow",

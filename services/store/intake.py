@@ -7,6 +7,7 @@ Ingest sees three outcomes of a lot: committed, `StoreAwayError` (keep it and tr
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -115,8 +116,8 @@ class Intake:
             with away_problems():
                 await self._load(self._connection())
 
-    async def commit(self, lot: Lot, *, messages: int, now_us: int) -> Outcome:
-        """Book the lot and record its rejections in one transaction.
+    async def commit(self, lot: Lot, *, messages: int, now_us: int, oldest_us: int) -> Outcome:
+        """Book the lot and record its rejections in one transaction, and how long its oldest message had waited.
 
         Raises:
             StaleDirectoryError, RefusedRowsError, StoreAwayError: nothing is committed.
@@ -133,7 +134,8 @@ class Intake:
                         admitted = self._gate.admit(rejections, self._enterprises, now_us)
                         await write_admitted(con, admitted, now_us)
                     counts = (outcome.accepted, outcome.duplicates, outcome.rejected.total(), outcome.held)
-                    await con.execute(SQL["ingest_minute"], now_us, self.slot, messages, *counts)
+                    waited_ms = max(0, time.time_ns() // 1000 - oldest_us) // 1000
+                    await con.execute(SQL["ingest_minute"], now_us, self.slot, messages, *counts, waited_ms)
         return outcome
 
     async def claim_left_over(self, idle_s: float) -> int | None:

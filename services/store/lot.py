@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from services.model import iso
 from services.store.rejections import Rejection
 from services.wire import decode
-from services.wire.topics import enterprise_of
+from services.wire.topics import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +63,9 @@ class Lot:
             self.firsts.append(len(self.arrivals))
             self.arrivals += decoded.arrivals
         if decoded.rejected:
-            self.rejections += [rejection(envelope, each.code, each.detail, each.pointer) for each in decoded.rejected]
+            self.rejections += [
+                rejection(envelope, each.code, each.detail, each.pointer, each.meter) for each in decoded.rejected
+            ]
 
     def refuse(self, index: int, code: str, detail: str) -> Rejection:
         """The rejection of one reading, by its place in `arrivals`."""
@@ -110,10 +112,12 @@ class Lot:
         return part
 
 
-def rejection(envelope: Envelope, code: str, detail: str, pointer: str) -> Rejection:
-    """A rejection of this message, or of the part of it at `pointer`."""
-    name = enterprise_of(envelope.topic)
-    return Rejection(code, detail, envelope.topic, envelope.payload, pointer, name, envelope.received_us)
+def rejection(envelope: Envelope, code: str, detail: str, pointer: str, meter: str = "") -> Rejection:
+    """A rejection of this message, or of the part of it at `pointer`; `meter` where a reading names it."""
+    address = address_of(envelope.topic)
+    name = None if address is None else address.enterprise
+    meter = meter or (address.meter if address and address.meter else "")
+    return Rejection(code, detail, envelope.topic, envelope.payload, pointer, name, envelope.received_us, meter)
 
 
 def place_of(arrival: Arrival) -> str:

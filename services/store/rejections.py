@@ -33,6 +33,8 @@ class Rejection:
     pointer: str
     enterprise: str | None
     at_us: int
+    meter: str = ""
+    """As topic or reading names it, '' where neither does."""
 
 
 class Key(NamedTuple):
@@ -166,7 +168,7 @@ def _row(key: Key, counted: Counted) -> tuple[object, ...]:
     detail = storable(rejection.detail, _DETAIL_BYTES)
     name = None if rejection.enterprise is None else storable(rejection.enterprise, _TOPIC_BYTES)
     times = (counted.seen_count, rejection.at_us, counted.last_us)
-    return (key.code, detail, name, key.topic, kept, size, key.sha256, key.pointer, *times)
+    return (key.code, detail, name, key.topic, kept, size, key.sha256, key.pointer, *times, rejection.meter)
 
 
 def storable(text: str, octets: int) -> str:

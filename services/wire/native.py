@@ -41,11 +41,13 @@ def decode(
             return Decoded(arrivals, [])
     if is_alerts(topic):
         return Decoded([], [])
+    meter = ""
     try:
         address = parse_topic(topic)
+        meter = address.meter or ""
         _check_message(payload, address, limits, retained=retained)
     except RefusedError as refused:
-        return Decoded([], [Rejected(refused.code, refused.detail, "")])
+        return Decoded([], [Rejected(refused.code, refused.detail, "", meter)])
     if address.is_status:
         return Decoded([], [])
     return decode_strict(payload, Context(address, directory, received_us, limits))

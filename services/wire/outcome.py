@@ -29,12 +29,14 @@ class Rejected(msgspec.Struct, frozen=True):
     """A message, or a part of it, that cannot be booked.
 
     `code` is a key of `REJECTIONS`; `detail` names what was wrong; both, and `pointer`, are safe to store and print
-    whatever the payload held. `pointer` says which part: '3/registers/import', or '' for the whole message.
+    whatever the payload held. `pointer` says which part: '3/registers/import', or '' for the whole message. `meter` is
+    the code that topic or reading names, registered or not; '' where neither does.
     """
 
     code: str
     detail: str
     pointer: str
+    meter: str = ""
 
 
 class Decoded(msgspec.Struct):

@@ -47,7 +47,7 @@ def decode_strict(payload: bytes, context: Context) -> Decoded:
         readings = tree if isinstance(tree, list) else [tree]
         _check_count(readings, context.limits)
     except RefusedError as refused:
-        decoded.rejected.append(Rejected(refused.code, refused.detail, ""))
+        decoded.rejected.append(Rejected(refused.code, refused.detail, "", context.address.meter or ""))
         return decoded
     for index, reading in enumerate(readings):
         _reading(reading, f"{index}/" if isinstance(tree, list) else "", context, decoded)
@@ -114,6 +114,7 @@ def _size(reading: object) -> int:
 
 
 def _reading(reading: object, pointer: str, context: Context, decoded: Decoded) -> None:
+    meter = _named(reading, context)
     try:
         fields = _fields(reading)
         ref = _meter(fields, context)
@@ -121,14 +122,20 @@ def _reading(reading: object, pointer: str, context: Context, decoded: Decoded) 
         admit(at, context.received_us, context.limits)
         registers = _registers(fields["registers"])
     except RefusedError as refused:
-        decoded.rejected.append(Rejected(refused.code, refused.detail, pointer.rstrip("/")))
+        decoded.rejected.append(Rejected(refused.code, refused.detail, pointer.rstrip("/"), meter))
         return
     for key in registers:
         try:
             decoded.arrivals.append(_arrival(key, registers, ref, at, context.received_us))
         except RefusedError as refused:
             place = f"{pointer}registers/{_pointed(key)}"
-            decoded.rejected.append(Rejected(refused.code, refused.detail, place))
+            decoded.rejected.append(Rejected(refused.code, refused.detail, place, meter))
+
+
+def _named(reading: object, context: Context) -> str:
+    """The meter that topic or reading names, '' where it is none."""
+    named = context.address.meter or (reading.get("meter") if isinstance(reading, JsonObject) else None)
+    return named if type(named) is str and CODE.fullmatch(named) else ""
 
 
 def _fields(reading: object) -> JsonObject:

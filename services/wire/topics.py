@@ -65,10 +65,10 @@ def parse_topic(topic: str) -> Address:
     raise RefusedError("unknown_topic", shown(topic))
 
 
-def enterprise_of(topic: str) -> str | None:
-    """The enterprise a topic names, None where the topic is not ours."""
+def address_of(topic: str) -> Address | None:
+    """The address a topic stands for, None where the topic is not ours."""
     try:
-        return parse_topic(topic).enterprise
+        return parse_topic(topic)
     except RefusedError:
         return None
 

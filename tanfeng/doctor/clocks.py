@@ -10,6 +10,7 @@ from tanfeng.doctor.finding import error, warning, well
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from services.store.clocks import ClockBehind
     from services.store.pool import Row
     from tanfeng.doctor.finding import Finding
 
@@ -58,6 +59,24 @@ def meters(row: Row | Mapping[str, object] | None, refused: Sequence[str]) -> Fi
     if refused:
         return _meters_ahead(", ".join(refused))
     return well("meter clocks", "没有来自未来的读数。", "no reading came from the future.")
+
+
+def behind(found: Sequence[ClockBehind]) -> Finding:
+    """Meters that report by a clock that is steadily behind; a backlog is none."""
+    if not found:
+        return well("meters behind", "没有总是迟到的读数。", "no meter's readings are steadily late.")
+    worst = sorted({each.meter: each for each in sorted(found, key=lambda each: each.behind_s)}.values(),
+                   key=lambda each: -each.behind_s)  # fmt: skip
+    zh = "、".join(f"{each.enterprise}/{each.meter} {each.words[0]}" for each in worst[:3])
+    en = ", ".join(f"{each.enterprise}/{each.meter} {each.words[1]}" for each in worst[:3])
+    return warning(
+        "meters behind",
+        (f"{len(worst)} 块表时钟落后：{zh}。", f"Clocks of {len(worst)} meters are behind: {en}."),
+        (
+            "校准表计或网关的时钟和时区，或声明 naive_zone；见 docs/runbooks/ClockBehind.md",
+            "Set clock and zone of the meter or gateway, or declare naive_zone; see docs/runbooks/ClockBehind.md",
+        ),
+    )
 
 
 def _meters_ahead(names: str) -> Finding:

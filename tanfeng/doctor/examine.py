@@ -13,6 +13,7 @@ from ingest.connection import BrokerError
 from ingest.subscriber import Group, broker_of
 from services.errors import TanfengError
 from services.store import diagnosis, maintenance
+from services.store.clocks import clocks_behind
 from services.store.queries import SQL
 from services.store.visit import visit
 from tanfeng.doctor import broker_config, certificate, clocks, disk, jobs, keeping, listening, queue, versions
@@ -84,7 +85,8 @@ async def _clocks(con: Connection, _place: Place) -> list[Finding]:
     there = await diagnosis.clock(con)
     row = await con.fetchrow(SQL["doctor_ahead"], clocks.AHEAD_S)
     refused = [each["topic"] for each in await con.fetch(SQL["doctor_refused_ahead"])]
-    return [clocks.database(before, there, _now_us()), clocks.meters(row, refused)]
+    late = await clocks_behind(con, there)
+    return [clocks.database(before, there, _now_us()), clocks.meters(row, refused), clocks.behind(late)]
 
 
 async def _jobs(con: Connection, _place: Place) -> list[Finding]:

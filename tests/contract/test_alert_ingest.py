@@ -9,6 +9,7 @@ import pytest
 from services.store.access import act_as
 from services.store.evaluations import clock
 from services.store.pool import connect
+from services.store.queries import SQL
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, take
 
 if TYPE_CHECKING:
@@ -43,16 +44,18 @@ async def test_ingest_that_gives_no_sign_of_life_is_told_and_one_that_does_is_no
 
 
 @pytest.mark.fires("IngestLagHigh")
-async def test_readings_that_lie_about_for_minutes_are_told_but_backfill_is_not(con: Connection) -> None:
-    """The median lag of registers that report now; a register whose newest reading is old does not count."""
+async def test_messages_that_wait_for_minutes_in_ingest_are_told_until_they_do_not(con: Connection) -> None:
+    """By ingest's own clock, from receipt to commit; the longest of the last two minutes."""
     now = await clock(con)
-    register = await add_counter(con)
-    await take(con, register, [(now - 90 * DAY_US, 0)], received=now)
+    for minute, waited_ms in ((now - 10 * MINUTE_US, 900_000), (now - MINUTE_US, 300_500)):
+        await con.execute(SQL["ingest_minute"], minute, 0, 1, 1, 0, 0, 0, waited_ms)
     await look(con, "IngestLagHigh", now, for_="0s")
-    assert await alerts(con, "IngestLagHigh") == []
-    await take(con, register, [(now - 5 * MINUTE_US, 1000)], received=now)
-    await look(con, "IngestLagHigh", now, for_="0s")
-    assert [row["value"] for row in await alerts(con, "IngestLagHigh")] == [300]
+    (alert,) = await alerts(con, "IngestLagHigh")
+    assert (alert["value"], alert["evidence"]["why_zh"]) == (300, "消息收到后迟迟未入账")
+    await look(con, "IngestLagHigh", now + 4 * MINUTE_US, for_="0s")
+    await con.execute(SQL["ingest_minute"], now + 4 * MINUTE_US, 0, 1, 1, 0, 0, 0, 80)
+    await look(con, "IngestLagHigh", now + 4 * MINUTE_US, for_="0s")
+    assert [row["state"] for row in await alerts(con, "IngestLagHigh")] == ["resolved"]
 
 
 async def test_an_enterprise_sees_its_own_alerts_and_the_district_all(con: Connection) -> None:

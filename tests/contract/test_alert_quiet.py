@@ -14,6 +14,7 @@ from services.model import QUARTER_US
 from services.store.budget_entry import enter_budgets
 from services.store.pool import connect
 from services.store.production import add_production
+from services.store.queries import SQL
 from services.store.rejections import Rejection, write_rejections
 from tests import steel
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, take
@@ -63,11 +64,13 @@ async def test_the_same_value_again_and_other_rejections_are_no_conflict(con: Co
 
 
 @pytest.mark.stays_quiet("IngestLagHigh")
-async def test_workers_that_sign_each_minute_and_readings_of_two_minutes_ago_are_no_lag(con: Connection) -> None:
-    """120 s are the limit, not above it; a register that comes in after half a year does not count."""
+async def test_old_readings_booked_at_once_are_no_lag_of_ingest(con: Connection) -> None:
+    """A gateway's batch whose newest reading is 40 minutes old, and history of half a year, waited 120 s at most."""
     now: int = await con.fetchval("SELECT clock_timestamp()")
     await con.execute("INSERT INTO core.ingest_slot (slot, last_used_at) VALUES (0, $1)", now)
-    for number, age_us in enumerate((2 * MINUTE_US, 2 * MINUTE_US, 180 * DAY_US)):
+    for age_us in (MINUTE_US, 2 * MINUTE_US):
+        await con.execute(SQL["ingest_minute"], now - age_us, 0, 1, 60, 0, 0, 0, 120_000)
+    for number, age_us in enumerate((40 * MINUTE_US, 40 * MINUTE_US, 180 * DAY_US)):
         await take(con, await add_counter(con, meter=f"m{number}"), [(now - age_us, 1000)], received=now)
     for later in (0, MINUTE_US, 2 * MINUTE_US):
         await look(con, "IngestLagHigh", now + later, for_="0s")

@@ -186,6 +186,29 @@ async def test_readings_from_the_future_tell_whose_clock_is_wrong(
     assert ("works/m0/import" in found.what.en) == (ahead == 1)
 
 
+async def test_a_meter_whose_clock_is_steadily_behind_is_named_and_a_backlog_is_not(
+    database: str, mosquitto: str
+) -> None:
+    """Readings of eight hours ago, one after the other; the other meter's old readings came all at once."""
+    async with connection(database) as con:
+        behind, backlog, *_ = (await make_fleet(con, 2)).registers
+        await con.execute("UPDATE core.register_policy SET interval_s = 60")
+        now = time.time_ns() // 60_000_000_000 * 60 * SECOND_US
+        for minute in range(5):
+            at = now - 8 * HOUR_US - minute * 60 * SECOND_US
+            for register, received in ((behind, at + 8 * HOUR_US), (backlog, now)):
+                await con.execute(
+                    "INSERT INTO core.reading (register_id, read_at, value, lag_s) VALUES ($1, $2, 0, $3)",
+                    register,
+                    at,
+                    (received - at) // SECOND_US,
+                )
+        await con.execute("UPDATE core.register_state SET newest_at = $1", now - 8 * HOUR_US)
+    found = (await look(place(database, mosquitto)))["meters behind"]
+    assert found.level == "warning"
+    assert found.what.en == "Clocks of 1 meters are behind: works/m0 8 h behind (naive_zone?)."
+
+
 def reading(at_s: int) -> bytes:
     """A reading of this second."""
     return json.dumps({"read_at": at_s, "registers": {"import": 1}}).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +58,23 @@ def test_a_rejection_that_cannot_be_stored_alone_keeps_its_bytes() -> None:
     lot.add(message(0, 0, 1), DIRECTORY, LIMITS)
     [kept] = lot.alone("refused").rejections
     assert (kept.code, kept.topic, kept.payload) == ("store_error", "", b"[0]")
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "meters"),
+    [
+        ("keu/v1/e/m/readings", b"{", ["m"]),
+        ("keu/v1/e/m/readings", b'{"read_at":"2026-01-01","registers":{}}', ["m"]),
+        ("keu/v1/e/m/status", b"7", ["m"]),
+        ("keu/v1/e/readings", b"{", [""]),
+        ("keu/v1/e/readings", b'{"meter":"m9","read_at":1,"registers":{"a":1}}', ["m9"]),
+        ("keu/v1/e/readings", b'[{"meter":"m1","read_at":1,"registers":{}},{"meter":"m2"}]', ["m1", "m2"]),
+        ("keu/v1/e/readings", b'[{"meter":"M 1"},{"meter":["m1"]},7]', ["", "", ""]),
+        ("somewhere/else", b"{}", [""]),
+    ],
+)
+def test_a_rejection_is_of_the_meter_that_topic_or_reading_names(topic: str, payload: bytes, meters: list[str]) -> None:
+    """Registered or not; what a gateway sends that cannot be read is nobody's in particular."""
+    lot = Lot(1)
+    lot.add(Message(topic, payload, b"", False, NOW_US, Line()), {}, LIMITS)  # noqa: FBT003 - a field
+    assert [each.meter for each in lot.rejections] == meters

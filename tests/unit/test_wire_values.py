@@ -14,7 +14,7 @@ import pytest
 from services.model import SECOND_US, MeterRef, RegisterRef
 from services.units import factor
 from services.wire import Limits, decode, encode_batch, encode_reading
-from services.wire.topics import enterprise_of, readings_topic, status_topic
+from services.wire.topics import Address, address_of, readings_topic, status_topic
 
 NOW = 1_795_312_800 * SECOND_US  # 2026-11-22T02:00:00Z
 LIMITS = Limits(payload_bytes=1024 * 1024, readings=10_000, ahead_us=300 * SECOND_US, horizon_us=0)
@@ -150,8 +150,8 @@ def test_the_examples_of_the_schema_are_valid_and_decode(example: Any) -> None:
 
 
 def test_topics_name_their_enterprise() -> None:
-    """Others name none."""
-    assert enterprise_of(readings_topic("steel", "main")) == "steel"
-    assert enterprise_of(readings_topic("steel")) == "steel"
-    assert enterprise_of(status_topic("steel", "main")) == "steel"
-    assert enterprise_of("other/v1/steel/readings") is None
+    """And their meter, where it is no gateway's; others name none."""
+    assert address_of(readings_topic("steel", "main")) == Address("steel", "main")
+    assert address_of(readings_topic("steel")) == Address("steel", None)
+    assert address_of(status_topic("steel", "main")) == Address("steel", "main", is_status=True)
+    assert address_of("other/v1/steel/readings") is None

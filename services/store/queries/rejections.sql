@@ -3,9 +3,9 @@
 -- name: rejection_write
 -- Identical ones (bytes, topic, code, place) are counted. One that comes again after its replay is open again.
 INSERT INTO core.rejection AS r (code, detail, enterprise, topic, payload, payload_bytes, payload_sha256, pointer,
-                                 seen_count, first_at, last_at)
+                                 seen_count, first_at, last_at, meter)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::bytea[],
-                     $8::text[], $9::bigint[], $10::timestamptz[], $11::timestamptz[])
+                     $8::text[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::text[])
 ON CONFLICT (payload_sha256, topic, code, pointer) DO UPDATE
 SET seen_count = r.seen_count + excluded.seen_count,
     first_at = least(r.first_at, excluded.first_at),
@@ -51,9 +51,10 @@ WHERE ($1::text IS NULL OR code = $1)
 GROUP BY enterprise, code ORDER BY last_at DESC, enterprise, code;
 
 -- name: ingest_minute
-INSERT INTO core.ingest_minute AS m (minute, slot, messages, accepted, duplicates, rejected, held, batches)
-VALUES (date_trunc('minute', $1::timestamptz, 'UTC'), $2, $3, $4, $5, $6, $7, 1)
+-- waited_ms: the longest that a message of the minute's batches waited from its receipt until it was written here.
+INSERT INTO core.ingest_minute AS m (minute, slot, messages, accepted, duplicates, rejected, held, batches, waited_ms)
+VALUES (date_trunc('minute', $1::timestamptz, 'UTC'), $2, $3, $4, $5, $6, $7, 1, $8)
 ON CONFLICT (minute, slot) DO UPDATE
 SET messages = m.messages + excluded.messages, accepted = m.accepted + excluded.accepted,
     duplicates = m.duplicates + excluded.duplicates, rejected = m.rejected + excluded.rejected,
-    held = m.held + excluded.held, batches = m.batches + 1;
+    held = m.held + excluded.held, batches = m.batches + 1, waited_ms = greatest(m.waited_ms, excluded.waited_ms);

@@ -5,7 +5,7 @@
 -- Every register at its place, with its policy now and its newest reading: whether it is silent is decided in Python.
 SELECT e.code AS enterprise, e.name_zh AS enterprise_zh, e.name_en AS enterprise_en,
        s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, s.zone,
-       m.code AS meter, r.code AS register, b.newest_at, r.recorded_at, p.interval_s, y.day AS repair_by
+       b.register_id, m.code AS meter, r.code AS register, b.newest_at, r.recorded_at, p.interval_s, y.day AS repair_by
 FROM core.register_state b
 JOIN core.register r USING (register_id)
 JOIN core.meter m USING (meter_id)
@@ -95,13 +95,10 @@ WHERE EXISTS (SELECT FROM core.place p
 ORDER BY 1, 4, 7;
 
 -- name: watch_ingest
--- How long ago a worker gave a sign of life, and the median lag of registers that reported within ten minutes.
+-- How long ago a worker gave a sign of life, and the longest that a message of the last two minutes waited for its commit.
 SELECT (SELECT extract(epoch FROM $1::timestamptz - max(last_used_at))::int FROM core.ingest_slot) AS idle_s,
-       (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY r.lag_s)
-        FROM core.register_state b
-        JOIN core.reading r ON r.register_id = b.register_id AND r.read_at = b.newest_at
-        WHERE b.newest_at > $1::timestamptz - interval '1 day' AND b.newest_at + make_interval(secs => r.lag_s) > $1::timestamptz - interval '10 min'
-       ) AS lag_s;
+       (SELECT max(waited_ms) / 1000 FROM core.ingest_minute
+        WHERE minute > $1::timestamptz - interval '3 min' AND minute <= $1) AS waited_s;
 
 -- name: watch_touched
 -- From when on the ledger of each register changed, by what was recorded since a moment.

@@ -10,11 +10,13 @@ from services.alerting.model import Sign
 from services.model import HOUR_US, SECOND_US, iso
 from services.rules.words import number
 from services.store.queries import SQL
+from services.store.watch.causes import Silent, causes, summed_up
 from services.store.watch.look import SHOWN, local, place
 
 if TYPE_CHECKING:
     from services.alerting.model import Observation
     from services.store.pool import Connection, Row
+    from services.store.watch.causes import Cause
     from services.store.watch.look import Look
 
 _GRACE_US = 24 * HOUR_US
@@ -30,21 +32,46 @@ async def meter_silent(con: Connection, look: Look) -> list[Observation]:
         silent_at = _silent_at(row, at_least, float(intervals))
         if silent_at <= look.now:
             sites[f"{row['enterprise']}/{row['site']}"].append((row, silent_at))
-    return [_site(look, subject, silent) for subject, silent in sites.items()]
+    shown = {subject: _by_meter(silent) for subject, silent in sites.items()}
+    last = [_last(rows, at_least, float(intervals)) for meters in shown.values() for rows in meters.values()]
+    found = await causes(con, look.now, last)
+    return [_site(look, subject, silent, shown[subject], found) for subject, silent in sites.items()]
 
 
 def _silent_at(row: Row, at_least: int, intervals: float) -> int:
     """When it counts as silent: its newest reading, or a day after its registration, and the time allowed."""
-    allowed_us = int(max(at_least, intervals * row["interval_s"])) * SECOND_US
     newest: int = row["recorded_at"] + _GRACE_US if row["newest_at"] is None else row["newest_at"]
-    return newest + allowed_us
+    return newest + _allowed_us(row, at_least, intervals)
 
 
-def _site(look: Look, subject: str, silent: list[tuple[Row, int]]) -> Observation:
+def _allowed_us(row: Row, at_least: int, intervals: float) -> int:
+    return int(max(at_least, intervals * row["interval_s"])) * SECOND_US
+
+
+def _by_meter(silent: list[tuple[Row, int]]) -> dict[str, list[Row]]:
+    """The registers of as many meters as are shown."""
+    meters: dict[str, list[Row]] = defaultdict(list)
+    for row, _ in silent:
+        if row["meter"] in meters or len(meters) < SHOWN:
+            meters[row["meter"]].append(row)
+    return meters
+
+
+def _last(rows: list[Row], at_least: int, intervals: float) -> Silent:
+    row = max(rows, key=lambda each: each["newest_at"] or 0)
+    return Silent(row, _allowed_us(row, at_least, intervals))
+
+
+def _site(
+    look: Look,
+    subject: str,
+    silent: list[tuple[Row, int]],
+    shown: dict[str, list[Row]],
+    every_cause: dict[tuple[str, str], Cause],
+) -> Observation:
     first, _ = silent[0]
-    meters: dict[str, list[tuple[Row, int]]] = defaultdict(list)
-    for row, silent_at in silent:
-        meters[row["meter"]].append((row, silent_at))
+    count = len({row["meter"] for row, _ in silent})
+    found = {meter: every_cause[key] for meter in (*shown, "") if (key := (first["enterprise"], meter)) in every_cause}
     since = min(row["recorded_at"] if row["newest_at"] is None else row["newest_at"] for row, _ in silent)
     return look.saw(
         subject,
@@ -56,23 +83,26 @@ def _site(look: Look, subject: str, silent: list[tuple[Row, int]]) -> Observatio
         members={f"{row['meter']}/{row['register']}": silent_at for row, silent_at in silent},
         evidence={
             **place(first),
-            "count": len(meters),
+            "count": count,
             "meters": [
-                {"meter": code, "registers": [row["register"] for row, _ in rows]}
-                for code, rows in list(meters.items())[:SHOWN]
+                {"meter": code, "registers": [row["register"] for row in rows]}
+                | ({"cause": found[code].kind} if code in found else {})
+                for code, rows in shown.items()
             ],
+            **({"cause": found[""].kind} if "" in found else {}),
         },
         latest={
             "since_local": local(since, first["zone"]),
             "repair_by": str(min(row["repair_by"] for row, _ in silent)),
-            "newest_at": {code: _newest(rows) for code, rows in list(meters.items())[:SHOWN]},
+            "newest_at": {code: _newest(rows) for code, rows in shown.items()},
+            **summed_up(found, count),
         },
     )
 
 
-def _newest(silent: list[tuple[Row, int]]) -> str | None:
+def _newest(rows: list[Row]) -> str | None:
     """A meter's newest reading so far; it moves while a backlog comes in, which is no news."""
-    newest = [row["newest_at"] for row, _ in silent if row["newest_at"] is not None]
+    newest = [row["newest_at"] for row in rows if row["newest_at"] is not None]
     return iso(max(newest)) if newest else None
 
 
