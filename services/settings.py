@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path  # noqa: TC003 - pydantic needs it at run time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+from services.errors import TanfengError
 
 
 class Settings(BaseSettings):
@@ -18,6 +20,18 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(env_prefix="TANFENG_", extra="ignore")
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - fields of any kind
+        """Read them all.
+
+        Raises:
+            TanfengError: One has no value of its kind; it is named by its variable, without what stands there.
+        """
+        try:
+            super().__init__(**given)
+        except ValidationError as problem:
+            faults = [f"TANFENG_{str(each['loc'][0]).upper()}: {each['msg']}" for each in problem.errors()]
+            raise TanfengError("; ".join(faults), "correct the setting, or unset it for its default") from None
 
     @classmethod
     def settings_customise_sources(
@@ -33,6 +47,13 @@ class Settings(BaseSettings):
         folder = os.environ.get("TANFENG_SECRETS_DIR")
         files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
         return init_settings, env_settings, *files
+
+    @field_validator("database_dsn")
+    @classmethod
+    def _is_dsn(cls, dsn: SecretStr) -> SecretStr:
+        if dsn.get_secret_value() and not dsn.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("a DSN begins with postgresql://")
+        return dsn
 
     database_dsn: SecretStr = Field(SecretStr(""), description="PostgreSQL, as postgresql://user:password@host:port/db")
     broker_url: SecretStr = Field(

@@ -69,5 +69,16 @@ def main() -> None:
     try:
         app()
     except TanfengError as problem:
-        sys.stderr.write(f"tanfeng: {problem}\n")
-        sys.exit(2)
+        _end(problem)
+    except Exception as problem:
+        # only once something failed: most commands need no database
+        from services.store.visit import told  # noqa: PLC0415
+
+        if (lost := told(problem)) is None:
+            raise
+        _end(lost)
+
+
+def _end(problem: TanfengError) -> None:
+    sys.stderr.write(f"tanfeng: {problem}\n")
+    sys.exit(2)

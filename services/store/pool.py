@@ -34,6 +34,9 @@ HOST_S: Final = 10.0
 
 _UNREACHABLE: Final = (
     OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # it starts, shuts down or recovers
+    asyncpg.TooManyConnectionsError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.TargetServerAttributeNotMatched,  # of several hosts none that writes
@@ -44,10 +47,12 @@ async def connect(dsn: str, *, name: str) -> asyncpg.Connection[asyncpg.Record]:
     """One connection; `name` is what pg_stat_activity shows.
 
     Raises:
-        TanfengError: There is no such server, database or login.
+        TanfengError: There is no such server, database or login, or it takes no connection now.
     """
     try:
         con = await _connected(dsn, server_settings=_server_settings(name))
+    except ValueError as problem:
+        raise _no_dsn() from problem
     except _UNREACHABLE as problem:
         raise _unreachable(problem) from problem
     await _prepare(con)
@@ -58,7 +63,7 @@ async def open_pool(dsn: str, *, name: str, size: int = 4) -> asyncpg.Pool[async
     """A pool of at most `size` connections like those of `connect`.
 
     Raises:
-        TanfengError: There is no such server, database or login.
+        TanfengError: There is no such server, database or login, or it takes no connection now.
     """
     try:
         return await asyncpg.create_pool(
@@ -69,6 +74,8 @@ async def open_pool(dsn: str, *, name: str, size: int = 4) -> asyncpg.Pool[async
             init=_prepare,
             server_settings=_server_settings(name),
         )
+    except ValueError as problem:
+        raise _no_dsn() from problem
     except _UNREACHABLE as problem:
         raise _unreachable(problem) from problem
 
@@ -108,6 +115,15 @@ def _to_pg(at: int) -> tuple[int]:
 
 def _from_pg(wire: tuple[int]) -> int:
     return wire[0] + PG_EPOCH_US
+
+
+def _no_dsn() -> TanfengError:
+    """Without what stands there: a part of the password may."""
+    return TanfengError(
+        "the DSN of the database cannot be read",
+        "write TANFENG_DATABASE_DSN or --dsn as postgresql://user:password@host:port/db, with : / @ # ? in a password"
+        " as %3A %2F %40 %23 %3F",
+    )
 
 
 def _unreachable(problem: BaseException) -> TanfengError:

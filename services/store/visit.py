@@ -21,6 +21,12 @@ _AWAY: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
 )
+_GONE: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
 
 
 @asynccontextmanager
@@ -34,6 +40,15 @@ async def visit(dsn: str, *, name: str) -> AsyncIterator[Connection]:
     try:
         yield con
     except _AWAY as problem:
-        raise TanfengError(f"the database went away: {problem}", "start it again; nothing acked is lost") from problem
+        raise _went_away(problem) from problem
     finally:
         con.terminate() if con.is_closed() else await con.close(timeout=5)
+
+
+def told(problem: BaseException) -> TanfengError | None:
+    """What a person is told where this problem can only mean that the database went away; else None."""
+    return _went_away(problem) if isinstance(problem, _GONE) else None
+
+
+def _went_away(problem: BaseException) -> TanfengError:
+    return TanfengError(f"the database went away: {problem}", "start it again; nothing acked is lost")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from services.settings import Settings
+from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 
 
@@ -32,7 +34,14 @@ def api_command(
             "database_dsn": SecretStr(database_dsn(dsn)),
         }
     )
+    asyncio.run(_reachable(settings.database_dsn.get_secret_value()))
     # The access log would repeat what a proxy in front writes; errors are logged.
     uvicorn.run(
         create_app(settings), host=settings.api_host, port=settings.api_port, access_log=False, log_level="warning"
     )
+
+
+async def _reachable(dsn: str) -> None:
+    """Fail before the server starts, which would tell of it with a traceback."""
+    async with visit(dsn, name="tanfeng-api"):
+        pass

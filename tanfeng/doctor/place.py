@@ -63,7 +63,7 @@ def _embedded(folders: Sequence[Path]) -> Place:
             given = {name.removeprefix("TANFENG_").lower(): value for name, value in found.items()}
             config, data = folder / "broker" / "mosquitto.conf", folder / "postgres" / "data"
             return Place(
-                Settings(**given),  # type: ignore[arg-type] # texts, as the environment has them
+                Settings(**given),  # texts, as the environment has them
                 config if config.exists() else None,
                 data if data.exists() else None,
             )

@@ -14,6 +14,7 @@ from services.errors import TanfengError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from typing import TextIO
 
 _PRIVATE = 0o600
 
@@ -71,16 +72,29 @@ def write_private(file: Path, text: str) -> None:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[State]:
-    """The state folder, created if missing and locked until left; the lock ends with the process, however it ends."""
+    """The state folder, created if missing and locked until left; the lock ends with the process, however it ends.
+
+    Raises:
+        TanfengError: It cannot be written, or is in use.
+    """
     folder = folder.absolute()
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
+    with _lock_file(folder) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as problem:
             raise TanfengError(
                 f"{folder} is in use by another tanfeng up", "stop that one, or choose another --state DIR"
             ) from problem
-        state = State(folder)
-        state.logs.mkdir(mode=0o755, exist_ok=True)
-        yield state
+        yield State(folder)
+
+
+def _lock_file(folder: Path) -> TextIO:
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        (folder / "logs").mkdir(mode=0o755, exist_ok=True)
+        return (folder / "lock").open("a+")
+    except OSError as problem:
+        raise TanfengError(
+            f"the state cannot be kept in {folder}: {problem.strerror}",
+            "choose a folder that this user may write by --state DIR or TANFENG_STATE_DIR",
+        ) from problem
