@@ -67,9 +67,12 @@ class Group:
         """The subscription that divides the messages among them."""
         return f"$share/{self.name}/{TOPICS}"
 
-    def client_id(self, slot: int) -> str:
-        """The client id of a slot; the session of this id is what a slot stands for."""
-        return f"{self.name}-ingest-{slot}"
+    def client_id(self, slot: int, secret: str) -> str:
+        """The client id of a session of a slot: never logged, for whoever knows it owns the session and its queue.
+
+        An empty secret is the id of earlier releases.
+        """
+        return f"{self.name}-ingest-{slot}-{secret}" if secret else f"{self.name}-ingest-{slot}"
 
 
 class Subscriber:
@@ -77,7 +80,7 @@ class Subscriber:
 
     def __init__(self, broker: Broker, group: Group, inbox: Inbox, intake: Intake, metrics: Metrics) -> None:
         self._broker = broker
-        self._id = group.client_id(intake.slot)
+        self._group = group
         self._filter = group.topic_filter
         self._place = f" at {broker.host}:{broker.port}"
         self._known: str | None = None
@@ -86,6 +89,16 @@ class Subscriber:
         self._metrics = metrics
         self.connection: AnyConnection | None = None
         """The latest one, open or not."""
+        self.subscribed = asyncio.Event()
+        """Set while the session is subscribed, connected or not: nothing falls between it and an older one."""
+        self.secret = ""
+        """That of the session in use."""
+
+    async def renew(self) -> None:
+        """Leave the session in use for the slot's new one; what we have not acknowledged waits in the old one."""
+        self.subscribed.clear()
+        if self.connection is not None:
+            await self.connection.disconnect()
 
     async def run(self) -> None:
         """Stay connected; when cancelled, leave in order after what was acknowledged."""
@@ -98,7 +111,7 @@ class Subscriber:
                     problem = str(refused)
                 delay = presence.away(problem)
                 self._metrics.reconnects.labels("broker").inc()
-                _log.warning("broker away", client=self._id, problem=problem, retry_s=round(delay, 1))
+                _log.warning("broker away", slot=self._intake.slot, problem=problem, retry_s=round(delay, 1))
                 await asyncio.sleep(delay)
         finally:
             if self.connection is not None:
@@ -106,10 +119,16 @@ class Subscriber:
 
     async def _once(self) -> str:
         """Connect, subscribe and stay until the connection ends; returns why it ended."""
-        self.connection, has_session = await connect(self._broker, self._id, self._inbox)
+        if self.secret != self._intake.session:
+            self.secret, self._known = self._intake.session, None
+            self.subscribed.clear()
+        client_id = self._group.client_id(self._intake.slot, self.secret)
+        self.connection, has_session = await connect(self._broker, client_id, self._inbox)
         await self._subscribe(self.connection, has_session=has_session)
+        self.subscribed.set()
         self._metrics.broker.back()
-        _log.info("subscribed", client=self._id, filter=self._filter, session="resumed" if has_session else "new")
+        session = "resumed" if has_session else "new"
+        _log.info("subscribed", slot=self._intake.slot, filter=self._filter, session=session)
         return await asyncio.shield(self.connection.closed)
 
     async def _subscribe(self, connection: AnyConnection, *, has_session: bool) -> None:

@@ -85,7 +85,9 @@ class Worker:
         _log.info("slot claimed", slot=self.intake.slot, workers=self._workers)
         group = self._group()
         self.subscriber = Subscriber(self._broker, group, self.inbox, self.intake, self.metrics)
-        drainer = Drainer(self._broker, group, self._workers, self._settings.drain_s, self.inbox, self.intake)
+        drainer = Drainer(
+            self._broker, group, self._workers, self._settings.drain_s, self.inbox, self.intake, self.subscriber
+        )
         try:
             async with asyncio.TaskGroup() as tasks:
                 side = (self.subscriber.run(), drainer.run(), self._watch(), self._close_on_stop())

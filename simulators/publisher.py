@@ -7,6 +7,7 @@ a message may arrive twice, never less than once.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -66,7 +67,9 @@ class Publisher:
         self, url: str, *, name: str, connections: int = 1, window: int = 1000, broker_ca: Path | None = None
     ) -> None:
         self.endpoint = endpoint(url)
-        self._lines = [_Line(self.endpoint, f"{name}-{n}", window, broker_ca) for n in range(connections)]
+        # who knows the id of a client can throw it out, whatever his own user may do
+        ids = [f"{name}-{n}-{secrets.token_hex(8)}" for n in range(connections)]
+        self._lines = [_Line(self.endpoint, client_id, window, broker_ca) for client_id in ids]
         self._next = 0
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from tanfeng.embedded.broker import hashed
 from tanfeng.embedded.state import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -34,14 +34,19 @@ def _rights(code: str) -> tuple[str, ...]:
     return *(f"write keu/v1/{topic}" for topic in writes), f"read keu/v1/{code}/alerts"
 
 
-def write_broker_files(folder: Path, enterprises: Sequence[str], programs: Mapping[str, str]) -> list[str]:
+def write_broker_files(
+    folder: Path, enterprises: Sequence[str], programs: Mapping[str, str], renewed: Collection[str] = ()
+) -> list[str]:
     """Write `passwords`, `acl` and for each new enterprise `credentials/CODE`; gives what changed, without secrets.
 
-    Programs that are not named keep what the file has of them.
+    Beside the password, `credentials/CODE.client-id` has an id for its gateways that nobody else can guess. Programs
+    that are not named keep what the file has of them; enterprises `renewed` get a new password and id.
 
     Raises:
-        TanfengError: A program is none of `RIGHTS`, or has an enterprise's code.
+        TanfengError: A program is none of `RIGHTS` or has an enterprise's code, or what is renewed is no enterprise.
     """
+    if strangers := sorted(set(renewed) - set(enterprises)):
+        raise TanfengError(f"there is no enterprise {', '.join(strangers)}", "see `tanfeng registry` for the codes")
     unknown = sorted(set(programs) - set(RIGHTS))
     if unknown or set(RIGHTS) & set(enterprises):
         raise TanfengError(f"{unknown or sorted(set(RIGHTS) & set(enterprises))} cannot be a program's user here",
@@ -51,21 +56,27 @@ def write_broker_files(folder: Path, enterprises: Sequence[str], programs: Mappi
     after |= {user: hashed(password) for user, password in programs.items()}
     fresh = [code for code in enterprises if code not in before]
     for code in enterprises:
-        after[code] = before[code] if code in before else hashed(_credential(folder, code))
+        is_kept = code in before and code not in renewed
+        after[code] = before[code] if is_kept else hashed(_credential(folder, code, anew=code in renewed))
     _public(folder / "passwords", "".join(f"{user}:{line}\n" for user, line in after.items()))
     _public(folder / "acl", acl(enterprises, [user for user in RIGHTS if user in after]))
     gone = sorted(set(before) - set(after))
-    return [f"新增 added: {code} → {folder / 'credentials' / code}" for code in fresh] + [
-        f"移除 removed: {code}" for code in gone
+    return [
+        *(f"新增 added: {code} → {folder / 'credentials' / code}" for code in fresh),
+        *(f"更换 renewed: {code} → {folder / 'credentials' / code}" for code in sorted(set(renewed) - set(fresh))),
+        *(f"移除 removed: {code}" for code in gone),
     ]
 
 
-def _credential(folder: Path, code: str) -> str:
-    """A new password of an enterprise, kept for handing it over; one that is there already stays."""
+def _credential(folder: Path, code: str, *, anew: bool) -> str:
+    """A new password of an enterprise, kept for handing it over with a client id; those there stay, unless `anew`."""
     file = folder / "credentials" / code
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    client_id = file.with_name(f"{code}.client-id")
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if anew or not file.exists():
         write_private(file, secrets.token_urlsafe(24) + "\n")
+    if anew or not client_id.exists():
+        write_private(client_id, f"{code}-{secrets.token_urlsafe(16)}\n")
     return file.read_text("utf-8").strip()
 
 

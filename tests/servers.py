@@ -217,10 +217,12 @@ class MqttBroker(Running):
 
 @contextmanager
 def mosquitto_broker(
-    passwords: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None
+    passwords: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    program: Path | None = None,
 ) -> Iterator[MqttBroker]:
     """A running Mosquitto, stopped and removed when left; skips where there is none."""
-    program = mosquitto_program()
+    program = program or mosquitto_program()
     with scratch("mosquitto") as folder:
         broker = Broker(folder, free_port(), program=program, passwords=passwords or {}, settings=settings or {})
         broker.prepare()

@@ -63,7 +63,7 @@ class MqttChannel:
             raise DeliveryError("no broker is named")
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"tanfeng-evaluate-{secrets.token_hex(4)}",
+            client_id=f"tanfeng-evaluate-{secrets.token_hex(16)}",
             protocol=MQTTProtocolVersion.MQTTv311,
         )
         if parts.username is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from services.store import slots
+from services.store import sessions, slots
 from services.store.booking import Books
 from services.store.pool import connect
 from services.store.problems import LOST, PassedOnError, StoreAwayError, away_problems, commit_problems
@@ -76,6 +76,8 @@ class Intake:
         self._enterprises: frozenset[str] = frozenset()
         self.directory: Mapping[tuple[str, str], MeterRef] = {}
         self.slot = -1
+        self.session = ""
+        """The secret part of our client id."""
         self.using = asyncio.Lock()
         self.epoch = 0
         """Rises with every connection: locks taken in an earlier epoch are lost."""
@@ -89,6 +91,7 @@ class Intake:
         with away_problems():
             con = await self._connect()
             self.slot = await self._claim(con, preferred)
+            self.session = await sessions.current(con, self.slot)
             await self._load(con)
 
     async def reopen(self) -> None:
@@ -104,6 +107,7 @@ class Intake:
                     return
                 con = await self._connect()
                 await self._reclaim(con)
+                self.session = await sessions.current(con, self.slot)
                 await self._load(con)
 
     async def reload(self) -> None:
@@ -160,6 +164,27 @@ class Intake:
         async with self.using:
             with away_problems():
                 await slots.subscribed(self._connection(), slot, known)
+
+    async def own_sessions(self) -> tuple[str, list[str]]:
+        """The secrets of our slot's sessions: the current one, made if need be, and those to be emptied and ended."""
+        async with self.using:
+            with away_problems():
+                con = self._connection()
+                self.session = await sessions.current(con, self.slot)
+                return self.session, await sessions.retired(con, self.slot)
+
+    async def left_sessions(self, slot: int) -> tuple[str | None, list[str]]:
+        """The same of an abandoned slot that we hold; None: it has no current one."""
+        async with self.using:
+            with away_problems():
+                con = self._connection()
+                return await sessions.find(con, slot), await sessions.retired(con, slot)
+
+    async def session_ended(self, slot: int, secret: str) -> None:
+        """A session of the slot is no longer at the broker."""
+        async with self.using:
+            with away_problems():
+                await sessions.ended(self._connection(), slot, secret)
 
     async def release(self, slot: int, *, forget: bool) -> None:
         """Give a slot back; `forget` it when its session at the broker is gone."""

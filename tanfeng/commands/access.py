@@ -13,7 +13,7 @@ from rich.table import Table
 from services.errors import TanfengError
 from services.store import access
 from services.store.pool import connect
-from tanfeng.commands.logins import broker_command, logins_command
+from tanfeng.commands.logins import broker_command, logins_command, renew_sessions_command
 from tanfeng.commands.migrate import database_dsn
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def add(app: typer.Typer) -> None:
     """Add the group."""
     group.command("logins")(logins_command)
     group.command("broker")(broker_command)
+    group.command("renew-sessions")(renew_sessions_command)
     app.add_typer(group, name="access")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from services.errors import TanfengError
-from services.store import access
+from services.store import access, sessions
 from services.store.queries import SQL
 from services.store.registry_offline import read_offline
 from services.store.visit import visit
@@ -42,17 +42,31 @@ def broker_command(
     program: Annotated[
         list[str] | None, typer.Option(metavar="USER=FILE", help="A program's broker user and its password's file")
     ] = None,
+    renew: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="更换口令 give it a new password and client id")
+    ] = None,
     dsn: Dsn = "",
 ) -> None:
     """写出消息代理的口令与权限文件。Write Mosquitto's password and ACL files from the registry.
 
     Every enterprise is a user that may publish its own meters only. A new one gets a password of its own, in
-    credentials/CODE; those who have one keep it; an enterprise that is gone may no longer connect. Afterwards let
-    Mosquitto read them again: SIGHUP.
+    credentials/CODE, and a client id that nobody can guess, in credentials/CODE.client-id; those who have one keep it;
+    an enterprise that is gone may no longer connect. Afterwards let Mosquitto read them again: SIGHUP.
     """
     codes = sorted(read_offline(registry).enterprises) if registry else asyncio.run(_enterprises(database_dsn(dsn)))
-    for line in write_broker_files(folder, codes, _programs(program or [])):
+    for line in write_broker_files(folder, codes, _programs(program or []), renew or []):
         typer.echo(line)
+
+
+def renew_sessions_command(
+    author: Annotated[str, typer.Option("--as", help="操作人 who does it, for the audit log")], *, dsn: Dsn = ""
+) -> None:
+    """更换采集会话的客户端标识。Give ingest new client ids at the broker, as after its log was seen by others.
+
+    Workers follow within TANFENG_DRAIN_S; each then books what waits in its old session and ends it. Nothing is lost.
+    """
+    slots = asyncio.run(_renew_sessions(database_dsn(dsn), author))
+    typer.echo(f"将更换 to be renewed: {', '.join(map(str, slots)) or '—'}")
 
 
 def read_secrets(folder: Path) -> dict[str, str]:
@@ -84,6 +98,11 @@ async def _logins(dsn: str, passwords: dict[str, str], author: str) -> list[str]
             else:
                 await access.create_tenant(con, role, password, None, author=author)
     return list(passwords)
+
+
+async def _renew_sessions(dsn: str, author: str) -> list[int]:
+    async with visit(dsn, name="tanfeng-access") as con:
+        return await sessions.retire(con, author=author)
 
 
 async def _enterprises(dsn: str) -> list[str]:

@@ -6,13 +6,14 @@ import asyncio
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.connection import BrokerError
-from ingest.subscriber import Group, broker_of
+from ingest.subscriber import broker_of
 from services.errors import TanfengError
-from services.store import diagnosis, maintenance
+from services.store import diagnosis, maintenance, sessions
 from services.store.clocks import clocks_behind
 from services.store.queries import SQL
 from services.store.visit import visit
@@ -103,7 +104,7 @@ async def _evaluator(con: Connection, _place: Place) -> list[Finding]:
 
 
 async def _sessions(con: Connection, _place: Place) -> list[Finding]:
-    return jobs.sessions(await con.fetch(SQL["doctor_slots"]))
+    return [*jobs.sessions(await con.fetch(SQL["doctor_slots"])), jobs.guessable(await sessions.guessable(con))]
 
 
 _QUESTIONS = {
@@ -119,7 +120,7 @@ _QUESTIONS = {
 
 async def _broker(place: Place, messages: int) -> list[Finding]:
     broker = broker_of(place.settings)
-    client_id = f"{Group(place.settings.ingest_group, is_shared=False).name}-doctor"
+    client_id = _client_id(place)
     findings: list[Finding] = []
     if place.broker_config is not None:
         findings += broker_config.config(place.broker_config.read_text("utf-8"))
@@ -132,6 +133,12 @@ async def _broker(place: Place, messages: int) -> list[Finding]:
     except (BrokerError, OSError, TimeoutError, asyncio.IncompleteReadError) as problem:
         findings.append(_away("broker", str(problem) or type(problem).__name__, "TANFENG_BROKER_URL"))
     return findings
+
+
+def _client_id(place: Place) -> str:
+    """The same at each look, so that a probe that was killed leaves no session for ever, and only ours to know."""
+    known = sha256(place.settings.broker_url.get_secret_value().encode()).hexdigest()
+    return f"{place.settings.ingest_group}-doctor-{known[:32]}"
 
 
 @contextmanager

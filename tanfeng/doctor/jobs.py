@@ -99,6 +99,24 @@ def sessions(rows: Rows) -> list[Finding]:
     return [_workers(rows), _orphans(rows)]
 
 
+def guessable(slots: Sequence[int]) -> Finding:
+    """Sessions of ingest under an id that any user of the broker can guess, and so take with all that waits there."""
+    if not slots:
+        return well("session ids", "采集会话的客户端标识均不可猜测。", "no id of ingest at the broker can be guessed.")
+    told = ", ".join(map(str, slots))
+    return error(
+        "session ids",
+        (
+            f"旧版本的采集会话尚未结束，其客户端标识可被猜测：工作槽 {told}。",
+            f"Sessions of an earlier release, whose ids can be guessed, are not ended yet: slots {told}.",
+        ),
+        (
+            "运行 tanfeng ingest：它读空并结束这些会话；仍不消失时看其日志中的 drain interrupted。",
+            "Run `tanfeng ingest`, which empties and ends them; if they stay, look for `drain interrupted` in its log.",
+        ),
+    )
+
+
 def _workers(rows: Rows) -> Finding:
     held = [str(row["slot"]) for row in rows if row["is_held"]]
     if held:
