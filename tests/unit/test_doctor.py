@@ -180,7 +180,7 @@ def test_where_the_api_listens(address: str, state: str, level: str) -> None:
 )
 def test_settings_of_keeping_do_not_contradict_one_another(changes: dict[str, int], checks: dict[str, str]) -> None:
     """Each contradiction by itself."""
-    assert levels(keeping.keeping(Settings(**changes))) == checks  # type: ignore[arg-type]
+    assert levels(keeping.keeping(Settings(**changes))) == checks
 
 
 def test_a_mosquitto_conf_that_loses_messages() -> None:
