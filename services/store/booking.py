@@ -22,6 +22,7 @@ from services.store.entries import KEPT_MEMBERS, Entries, Newest, state_of
 from services.store.groups import NotTaken, by_register, new_of
 from services.store.late import Change, refold_all
 from services.store.queries import SQL
+from services.store.rebuild import refuse_other_rule
 from services.store.reported import keep_reported
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Books:
 
         Raises:
             LookupError: One of the registers has no state: it is not registered.
+            TanfengError: Another accounting rule made the books of one of them.
         """
         sent = by_register(arrivals)
         rows = await con.fetch(SQL["lock_states"], sorted(sent))
@@ -78,6 +80,7 @@ class Books:
             if (card := self._cards.get(row["register_id"])) is None or card.version != row["policy_version"]
         ]
         if stale:
+            await refuse_other_rule(con, stale)
             self._cards.update(await load_cards(con, stale))
 
     async def _book_new(self, con: Connection, groups: Sequence[Group], booked: Booked) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import asyncpg
 
+from services.accounting.version import ACCOUNTING_VERSION
 from services.store.migrate import scripts
 from services.store.queries import SQL
 
@@ -68,6 +69,11 @@ async def schema(con: Connection) -> Schema:
     if not await con.fetchval(SQL["doctor_schema_there"]):
         return Schema({}, shipped)
     return Schema({row["name"]: row["sha256"] for row in await con.fetch(SQL["migrate_applied"])}, shipped)
+
+
+async def books(con: Connection) -> Row:
+    """How many registers have books of an older, of a newer and partly of an older accounting rule."""
+    return (await con.fetch(SQL["doctor_books"], ACCOUNTING_VERSION))[0]
 
 
 async def growth(con: Connection, days: int) -> Row | None:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from services.accounting.state import Level, Origin, Outcome, Run, State
+from services.accounting.version import ACCOUNTING_VERSION
 from services.days import day_ends, day_of
 from services.model import QUARTER_US
 from services.store.queries import SQL
@@ -132,7 +133,7 @@ class Entries:
                 for register, state, newest in self.states
             ]
             runs = [_runs_text(state.runs) for _, state, _ in self.states]
-            await con.execute(SQL["save_states"], *_texts(numbers), runs)
+            await con.execute(SQL["save_states"], *_texts(numbers), runs, ACCOUNTING_VERSION)
 
     async def _write_scope_days(self, con: Connection) -> None:
         # Shared by many registers: last in the transaction, and in one order, so that writers wait but never deadlock.

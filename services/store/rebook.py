@@ -9,6 +9,7 @@ from services.store.entries import Entries, Newest
 from services.store.late import Change, refold_all
 from services.store.pool import INFINITY
 from services.store.queries import SQL
+from services.store.rebuild import refuse_other_rule
 from services.store.reported import keep_reported
 
 if TYPE_CHECKING:
@@ -35,8 +36,12 @@ async def rebook(
         change: Writes the new policy rows or acts.
         cause: What revisions of closed rows say: 'act' or 'policy'.
         until_us: The last instant that is judged otherwise; a multiplier or policy has none.
+
+    Raises:
+        TanfengError: Another accounting rule made the books of one of them.
     """
     rows = await con.fetch(SQL["lock_states"], sorted(register_ids))
+    await refuse_other_rule(con, register_ids)
     old = await load_cards(con, register_ids)
     await change()
     await con.execute(SQL["bump_policies"], register_ids)

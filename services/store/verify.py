@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from services.accounting.fold import Fold
-from services.accounting.split import split
-from services.accounting.state import Outcome
 from services.days import day_of
-from services.model import QUARTER_US, iso
+from services.model import iso
 from services.store.cards import load_cards
-from services.store.entries import KEPT_MEMBERS, state_of
+from services.store.entries import state_of
 from services.store.pool import NEG_INFINITY
 from services.store.queries import SQL
+from services.store.rebuilt import rebuilt, stored_books
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    from services.accounting.state import EventKind
     from services.store.cards import Card
     from services.store.pool import Connection
 
@@ -54,39 +53,22 @@ async def verify_register(con: Connection, register_id: int, name: str) -> list[
     """
     card = (await load_cards(con, [register_id]))[register_id]
     state = await con.fetchrow(SQL["state_row"], register_id)
-    doubts = {row["read_at"]: (row["outcome"], row["high"]) for row in await con.fetch(SQL["doubts_of"], register_id)}
-    fold, start = await _rebuilt(con, card, doubts, dropped=state is not None and state["kept_from"] > 0)
-    ledger = await _rows(con, "ledger_of", register_id)
-    rebuilt = {bucket: tuple(row) for bucket, row in split(fold.effects.segments).items() if any(row)}
-    outcomes = fold.effects.verdicts.items()
-    verdicts = {at: (v.outcome.value, v.high) for at, v in outcomes if v.outcome is not Outcome.SOUND}
-    implied = {(k.value, at): shift for (k, at), shift in fold.effects.events.items() if shift is not None}
-    events = {(row["kind"], row["read_at"]): row["shift"] for row in await con.fetch(SQL["events_of"], register_id)}
+    stored = await stored_books(con, register_id)
+    dropped = state is not None and state["kept_from"] > NEG_INFINITY
+    new = await rebuilt(con, card, stored.doubts, dropped=dropped, singly=True)
+    old, now = stored.since(new.start), new.books.since(new.start)
     findings = [
-        *_compare(f"{name} ledger", _from(start, ledger), _from(start, rebuilt), iso),
-        *_compare(f"{name} day", await _rows(con, "days_of", register_id), _by_day(card, ledger), str),
-        *_compare(f"{name} doubt", {at: v for at, v in doubts.items() if at >= start}, verdicts, iso),
-        *_compare(f"{name} event", {key: v for key, v in events.items() if key[1] >= start}, implied, _event),
+        *_compare(f"{name} ledger", old.rows, now.rows, iso),
+        *_compare(f"{name} day", await _rows(con, "days_of", register_id), _by_day(card, stored.rows), str),
+        *_compare(f"{name} doubt", old.doubts, now.doubts, iso),
+        *_compare(f"{name} event", old.events, now.events, _event),
     ]
-    for run in fold.state.runs:
-        del run.members[KEPT_MEMBERS:]
     kept_from = NEG_INFINITY if state is None else state["kept_from"]
     miscounted = await con.fetch(SQL["wrong_reading_days"], card.zone, register_id, kept_from)
     findings += [Finding(f"{name} readings of {row['day']}", row["stored"], row["rebuilt"]) for row in miscounted]
-    if state is not None and state_of(state) != fold.state:
-        findings.append(Finding(f"{name} state", state_of(state), fold.state))
+    if state is not None and state_of(state) != new.state:
+        findings.append(Finding(f"{name} state", state_of(state), new.state))
     return findings
-
-
-async def _rebuilt(con: Connection, card: Card, doubts: Mapping[int, Any], *, dropped: bool) -> tuple[Fold, int]:
-    fold, start = Fold(card.policy), -(2**63)
-    async for row in con.cursor(SQL["all_readings"], card.register_id, prefetch=5000):
-        if dropped and start < 0:
-            if row["read_at"] in doubts:
-                continue
-            start = row["read_at"]
-        fold.take(row["read_at"], card.raw(row["value"], row["value_text"]))
-    return fold, start
 
 
 async def _rows(con: Connection, query: str, register_id: int) -> dict[Any, tuple[int, ...]]:
@@ -101,21 +83,15 @@ def _by_day(card: Card, ledger: Mapping[int, tuple[int, ...]]) -> dict[Any, tupl
     return {day: row for day, row in days.items() if any(row)}
 
 
-def _from(start: int, rows: Mapping[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
-    """Rows wholly after the reading at which the rebuild starts."""
-    first = (start // QUARTER_US + 1) * QUARTER_US
-    return {bucket: row for bucket, row in rows.items() if bucket >= first}
-
-
 def _compare(
-    place: str, stored: Mapping[Any, Any], rebuilt: Mapping[Any, Any], shown: Callable[[Any], str]
+    place: str, stored: Mapping[Any, Any], new: Mapping[Any, Any], shown: Callable[[Any], str]
 ) -> list[Finding]:
     return [
-        Finding(f"{place} {shown(key)}", stored.get(key), rebuilt.get(key))
-        for key in sorted({*stored, *rebuilt})
-        if stored.get(key) != rebuilt.get(key)
+        Finding(f"{place} {shown(key)}", stored.get(key), new.get(key))
+        for key in sorted({*stored, *new})
+        if stored.get(key) != new.get(key)
     ]
 
 
-def _event(key: tuple[str, int]) -> str:
+def _event(key: tuple[EventKind, int]) -> str:
     return f"{key[0]} {iso(key[1])}"

@@ -11,6 +11,8 @@ from services.errors import TanfengError
 from services.settings import Settings
 from services.store.migrate import migrate
 from services.store.pool import connect
+from services.store.rebuild import rebuild_older
+from tanfeng.progress import REBUILDING, now_and_then
 
 
 def add(app: typer.Typer) -> None:
@@ -21,10 +23,8 @@ def add(app: typer.Typer) -> None:
 def migrate_command(
     dsn: Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")] = "",
 ) -> None:
-    """建立或升级数据库结构。Create or upgrade the database schema; doing it again changes nothing."""
-    applied = asyncio.run(_migrate(database_dsn(dsn)))
-    for name in applied:
-        typer.echo(f"applied {name}")
+    """升级数据库结构与账目。Create or upgrade the schema, rebuild books of an older rule; again: nothing to do."""
+    asyncio.run(_migrate(database_dsn(dsn)))
     typer.echo("数据库已是最新。The database is up to date.")
 
 
@@ -40,9 +40,13 @@ def database_dsn(given: str) -> str:
     return dsn
 
 
-async def _migrate(dsn: str) -> list[str]:
+async def _migrate(dsn: str) -> None:
     con = await connect(dsn, name="tanfeng-migrate")
     try:
-        return await migrate(con)
+        for name in await migrate(con):
+            typer.echo(f"applied {name}")
+        rebuilt = await rebuild_older(con, now_and_then(typer.echo, REBUILDING))
+        if rebuilt:
+            typer.echo(f"已重建 {rebuilt} 个计量点 / rebuilt the books of {rebuilt} registers")
     finally:
         await con.close()

@@ -78,7 +78,8 @@ def _local_data(place: Place, told: str | None) -> Path | None:
 
 
 async def _schema(con: Connection, _place: Place) -> list[Finding]:
-    return [versions.schema(await diagnosis.schema(con))]
+    schema = versions.schema(await diagnosis.schema(con))
+    return [schema, *([] if schema.fix else [versions.books(await diagnosis.books(con))])]
 
 
 async def _clocks(con: Connection, _place: Place) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from services.model import iso
 from tanfeng.doctor.finding import error, unknown, warning, well
 
 if TYPE_CHECKING:
@@ -124,6 +125,40 @@ def schema(found: Schema) -> Finding:
             ("tanfeng migrate", "tanfeng migrate"),
         )
     return well("schema", "与程序一致。", "is that of this code.")
+
+
+def books(row: Row | Mapping[str, int]) -> Finding:
+    """The accounting rule that made the books against that of this code."""
+    if row["newer"]:
+        return error(
+            "books",
+            (
+                f"{row['newer']} 个计量点的账目由更新的记账规则生成。",
+                f"A newer accounting rule made the books of {row['newer']} registers: none of their readings is taken.",
+            ),
+            (
+                "运行生成这些账目的 Tanfeng 版本或更新的版本。",
+                "Run the version that made them, or a later one.",
+            ),
+        )
+    if row["older"]:
+        return error(
+            "books",
+            (
+                f"{row['older']} 个计量点的账目由旧规则生成，重建之前不再入账，消息在代理排队。",
+                f"An older accounting rule made the books of {row['older']} registers: their messages wait.",
+            ),
+            ("tanfeng migrate", "tanfeng migrate"),
+        )
+    partly = row["partly"]
+    if partly:
+        return well(
+            "books",
+            f"由现行规则生成；{partly} 个计量点在 {iso(row['rule_from'])} 之前有旧规则的账目，其读数已过保留期。",
+            f"are of the present rule, but for {partly} registers' rows of before {iso(row['rule_from'])}:"
+            " the readings of then are past retention.",
+        )
+    return well("books", "均由现行记账规则生成。", "are all of the present accounting rule.")
 
 
 def broker(said: str | None) -> Finding:

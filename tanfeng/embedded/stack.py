@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 
 from services.errors import TanfengError
 from services.store.migrate import migrate
+from services.store.rebuild import rebuild_older
 from services.store.visit import visit
 from tanfeng.demo.budgets import write_budgets
 from tanfeng.embedded import broker, ports
 from tanfeng.embedded.broker import Broker
 from tanfeng.embedded.child import Child
 from tanfeng.embedded.postgres import PostgresServer
+from tanfeng.progress import REBUILDING, now_and_then
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -90,6 +92,7 @@ class Stack:
             await self._start_broker(servers)
         async with visit(self.dsn, name="tanfeng-migrate") as con:
             await migrate(con)
+            await rebuild_older(con, now_and_then(self.say, REBUILDING))
         self.say("数据库结构就绪 schema ready")
         self.state.tell({name: value for name, value in self.environment.items() if name.startswith("TANFENG_")})
 

@@ -1,4 +1,7 @@
-"""Half a year of history is replayed into a district with everything to be warned of: it is listed, nobody is paged."""
+"""Half a year of history is replayed, or rebuilt by a new rule, in a district with everything to be warned of.
+
+It is listed, and nobody is paged.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,13 @@ from services.rules.file import default_rules
 from services.store.budget_entry import enter_budgets
 from services.store.pool import connect
 from services.store.production import add_production
+from services.store.rebuild import rebuild_older
 from services.store.rules import set_rules
+from services.store.verify import verify
 from tests import pue_world, steel
 from tests.alert_rig import DAY_US, MINUTE_US
 from tests.contract.test_alert_budgets import MONTHLY
+from tests.older_books import an_older_rule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -128,3 +134,25 @@ async def test_replaying_half_a_year_pages_nobody(con: Opened) -> None:
     await enqueue(con, CONFIG)
     paged = "SELECT a.rule, n.kind FROM core.notification n JOIN core.alert a USING (alert_id)"
     assert [tuple(row) for row in await con.fetch(paged)] == [("ReadingHeld", "firing")]
+
+
+async def test_rebuilding_half_a_year_by_a_new_rule_pages_nobody(con: Opened) -> None:
+    """Books that had stood for days and that every rule had looked at change by the rule, over all of the half-year."""
+    evaluator = Evaluator("", asyncio.Event(), timer_s=0)
+    ordered, late = await history(con)
+    async with an_older_rule(con, "max_rate / 6"):
+        await steel.book(con, [*ordered, *late])
+        await evaluator.round(con)
+        await enqueue(con, CONFIG)
+    await con.execute("UPDATE core.energy_day SET recorded_at = recorded_at - interval '9 days'")
+    await rebuild_older(con, lambda _: None)
+    revised = await con.fetchval("SELECT count(*) FROM core.energy_revision WHERE width = '1d' AND cause = 'rule'")
+    assert revised > HOURS / 24 / 2
+    evaluator._looked.clear()
+    await evaluator.round(con)
+    await enqueue(con, CONFIG)
+    looked = {row["rule"]: row["problem"] for row in await con.fetch("SELECT rule, problem FROM core.evaluation")}
+    assert looked == dict.fromkeys(RULES)
+    assert await con.fetchval("SELECT count(*) FROM core.notification") == 0
+    assert await con.fetchval("SELECT count(*) FROM core.alert WHERE raised_at IS NOT NULL AND NOT historical") == 0
+    assert [finding async for finding in verify(con)] == []

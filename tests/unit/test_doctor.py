@@ -85,6 +85,21 @@ def test_the_schema_is_that_of_the_code(applied: dict[str, str], level: str, wor
 
 
 @pytest.mark.parametrize(
+    ("found", "level", "words"),
+    [
+        ((0, 0, 0), "ok", "of the present accounting rule"),
+        ((0, 0, 2), "ok", "but for 2 registers' rows of before "),
+        ((3, 0, 0), "error", "older accounting rule made the books of 3"),
+        ((3, 1, 0), "error", "newer accounting rule made the books of 1"),
+    ],
+)
+def test_the_books_are_of_the_codes_accounting_rule(found: tuple[int, int, int], level: str, words: str) -> None:
+    """Older ones wait for `tanfeng migrate`, newer ones for newer code; what retention left of old ones is told."""
+    finding = versions.books(dict(zip(("older", "newer", "partly"), found, strict=True)) | {"rule_from": NOW})
+    assert (finding.level, words in finding.what.en) == (level, True)
+
+
+@pytest.mark.parametrize(
     ("said", "level"),
     [("mosquitto version 2.0.22", "ok"), ("mosquitto version 1.6.15", "error"), (None, "unknown"), ("EMQX 5.8", "ok")],
 )

@@ -167,7 +167,7 @@ DELETE FROM core.energy_scope_day
 WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0 AND day = ANY($1::date[]);
 
 -- name: save_states
--- Arrays as text, but for the runs; instants in µs since 1970.
+-- Arrays as text, but for the runs; instants in µs since 1970. $11: the accounting rule that made these books.
 UPDATE core.register_state s SET
     baseline_at = timestamptz 'epoch' + u.baseline_at * interval '1 microsecond',
     baseline_value = u.baseline_value,
@@ -177,7 +177,8 @@ UPDATE core.register_state s SET
     previous_origin = u.previous_origin,
     newest_at = timestamptz 'epoch' + u.newest_at * interval '1 microsecond',
     newest_value = u.newest_value,
-    runs = u.runs
+    runs = u.runs,
+    books_version = $11
 FROM unnest($1::text::int[], $2::text::bigint[], $3::text::bigint[], $4::text::smallint[], $5::text::bigint[],
             $6::text::bigint[], $7::text::smallint[], $8::text::bigint[], $9::text::bigint[], $10::text[])
     AS u (register_id, baseline_at, baseline_value, baseline_origin, previous_at, previous_value, previous_origin,
@@ -229,3 +230,30 @@ WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0;
 -- name: booked
 -- Wakes the evaluators at the commit; however often it is said in a transaction, they hear it once.
 SELECT pg_notify('tanfeng_booked', '');
+
+-- name: older_books
+-- Those that reported last come first: their readings wait.
+SELECT register_id FROM core.register_state
+WHERE newest_at IS NOT NULL AND books_version < $1 ORDER BY newest_at DESC, register_id;
+
+-- name: other_books
+-- How many of these registers have books of an older, or of a newer rule.
+SELECT count(*) FILTER (WHERE books_version < $2) AS older, count(*) FILTER (WHERE books_version > $2) AS newer
+FROM core.register_state WHERE newest_at IS NOT NULL AND register_id = ANY($1::int[]);
+
+-- name: lock_older
+SELECT register_id, books_version, newest_at, newest_value, kept_from
+FROM core.register_state WHERE register_id = $1 FOR UPDATE {manner};
+
+-- name: books_rebuilt
+-- The fold began at $2, and the rows from $3 on are its own; cards that others remember are of before. A late reading is
+-- folded from a sound one and the baseline before that: where older ones are gone, the second one sound by the new rule.
+UPDATE core.register_state s SET
+    policy_version = s.policy_version + 1,
+    rule_from = $3,
+    kept_from = CASE WHEN $2 = '-infinity'::timestamptz THEN s.kept_from ELSE greatest(s.kept_from, (
+        SELECT r.read_at FROM core.reading r
+        WHERE r.register_id = s.register_id AND r.read_at > $2
+          AND NOT EXISTS (SELECT FROM core.doubt d WHERE d.register_id = r.register_id AND d.read_at = r.read_at)
+        ORDER BY r.read_at LIMIT 1)) END
+WHERE s.register_id = $1;

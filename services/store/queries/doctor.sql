@@ -17,6 +17,12 @@ SELECT clock_timestamp();
 -- name: doctor_schema_there
 SELECT to_regclass('public.schema_migration') IS NOT NULL;
 
+-- name: doctor_books
+-- Registers whose books an older rule than $1 made, those of a newer one, and those whose old days an older one made.
+SELECT count(*) FILTER (WHERE books_version < $1) AS older, count(*) FILTER (WHERE books_version > $1) AS newer,
+       count(*) FILTER (WHERE rule_from > '-infinity') AS partly, max(rule_from) AS rule_from
+FROM core.register_state WHERE newest_at IS NOT NULL;
+
 -- name: doctor_growth
 -- Bytes of readings and books, the readings ever stored, and what was stored in the last $1 days.
 SELECT (SELECT coalesce(sum(pg_table_size(c.oid) + pg_indexes_size(c.oid)), 0)::bigint FROM pg_class c

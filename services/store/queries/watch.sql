@@ -54,10 +54,11 @@ WHERE c.code = 'conflict' AND c.replayed_at IS NULL
 ORDER BY c.topic, c.rejection_id;
 
 -- name: watch_backdated_registers
-SELECT DISTINCT register_id FROM core.energy_revision WHERE width = '1d' AND recorded_until > $1;
+SELECT DISTINCT register_id FROM core.energy_revision WHERE width = '1d' AND recorded_until > $1 AND cause <> 'rule';
 
 -- name: watch_backdated
--- Days closed for longer than $3 seconds whose covered energy changed: what they were before, and what they are now.
+-- Days closed for longer than $3 seconds whose covered energy changed: what they were before, and what they are now. A
+-- changed accounting rule is no news of a meter.
 SELECT w.*, v.day, v.amount AS old_amount, coalesce(d.amount, 0) AS new_amount, v.cause, v.recorded_from,
        v.recorded_until, ((v.day + 1)::timestamp AT TIME ZONE w.zone) AS day_ends_at
 FROM core.watched_register w
@@ -65,7 +66,7 @@ JOIN LATERAL (
     SELECT DISTINCT ON (y.day) y.day, y.amount, y.cause, y.recorded_from,
            max(y.recorded_until) OVER (PARTITION BY y.day) AS recorded_until
     FROM core.energy_revision y
-    WHERE y.register_id = w.register_id AND y.width = '1d' AND y.covered_s > 0
+    WHERE y.register_id = w.register_id AND y.width = '1d' AND y.covered_s > 0 AND y.cause <> 'rule'
       AND y.recorded_until > ((y.day + 1)::timestamp AT TIME ZONE w.zone) + make_interval(secs => $3)
       AND y.recorded_until > coalesce((SELECT max(a.acknowledged_at) FROM core.alert a
                                        WHERE a.rule = 'BackdatedChange' AND a.subject = w.name), '-infinity')
