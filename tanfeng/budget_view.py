@@ -47,9 +47,21 @@ _COLOURS: Final = {"red": "red", "orange": "dark_orange", "green": "green", "gre
 
 
 def report(status: BudgetStatus, sites: Sequence[BudgetSite], crossed: Sequence[Crossing]) -> Group:
-    """One period: a heading with its colour and scheme, the figures, the crossings, every plant."""
-    lines = [_heading(status), *map(Text, [*_figures(status), *(_crossing(each, status) for each in crossed)])]
-    return Group(*lines, _sites(sites, status.unit), Text(""))
+    """One period: a heading with its colour and scheme, the figures, the crossings, and its own sites.
+
+    Its own are those that are metered, reported by hand or named as a plant of it; of the others the number is told.
+    """
+    lines: list[Text | Table] = [
+        _heading(status),
+        *map(Text, [*_figures(status), *(_crossing(each, status) for each in crossed)]),
+    ]
+    own = [site for site in sites if site.state != "not_expected"]
+    if own:
+        lines.append(_sites(own, status.unit))
+    if others := len(sites) - len(own):
+        zh, en = SITES["not_expected"]
+        lines.append(Text(f"  其余 {others} 个场所{zh} {others} further sites are {en}"))
+    return Group(*lines, Text(""))
 
 
 def _heading(status: BudgetStatus) -> Text:
@@ -67,7 +79,9 @@ def _heading(status: BudgetStatus) -> Text:
 
 def _figures(status: BudgetStatus) -> list[str]:
     unit = status.unit + (f"/{status.product_unit} {status.product}" if status.product else "")
-    least = "至少 at least " if status.why == "data_missing" else ""
+    is_over = status.actual is not None and status.actual > status.allowance
+    can_fall = is_over and status.state == "unknown"  # exports are missing, so that the sum may be too large
+    least = "已知部分 known so far " if can_fall else "至少 at least " if status.why == "data_missing" else ""
     lines = [
         f"  实际 actual {least}{number(status.actual)} / 预算 allowance {number(status.allowance)} {unit}"
         f" ({percent(status.used_ratio)}) · 计划进度 planned so far {number(status.planned)}"

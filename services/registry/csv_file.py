@@ -7,11 +7,14 @@ meter_name_zh, meter_name_en. An empty cell is an absent field. Enterprises and 
 from __future__ import annotations
 
 import csv
+import re
 from typing import Final
 
 from services.registry.models import Problem
 from services.registry.tree import Entry
+from services.unseen import first_unseen
 
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 KEYS: Final = ("enterprise", "site", "meter", "register")
 METER_FIELDS: Final = {
     "level": "level",
@@ -23,8 +26,17 @@ METER_FIELDS: Final = {
 
 def parse_csv(text: str) -> tuple[Entry, list[Problem]]:
     """The entries of the file, and what is wrong with its form."""
-    reader = csv.reader(text.removeprefix("\ufeff").splitlines(), strict=True)
-    problems: list[Problem] = []
+    lines = _LINE_END.split(text.removeprefix("\ufeff"))
+    if not lines[-1]:
+        lines.pop()
+    reader = csv.reader(lines, strict=True)
+    problems = [
+        Problem(number, f"{found[1]} at character {found[0] + 1}", "remove it; it does not show in an editor")
+        for number, line in enumerate(lines, 1)
+        if (found := first_unseen(line))
+    ]
+    if problems:
+        return Entry(1, {"enterprises": Entry(1, {})}), problems
     enterprises: dict[str, Entry] = {}
     try:
         header = [name.strip() for name in next(reader, [])]

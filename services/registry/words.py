@@ -96,6 +96,8 @@ def _from(version: Version) -> str:
 def _values(act: DeclaredAct) -> str:
     named = ("final", "start", "value", "reading")
     values = [f"{name} {getattr(act, name)}" for name in named if getattr(act, name) is not None]
+    if act.reading is not None:
+        values[-1] += " on the display, before the multiplier"
     return ", ".join([*values, *([f"until {iso(act.until)}"] if act.until is not None else [])]) or "-"
 
 

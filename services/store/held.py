@@ -52,6 +52,12 @@ async def find_register(con: Connection, name: str) -> int:
     return int(found)
 
 
+async def zone_of(con: Connection, register_id: int) -> str:
+    """The time zone of the site where a register's meter stands, or stood last."""
+    zone: str = await con.fetchval(SQL["zone_of_register"], register_id)
+    return zone
+
+
 async def held_registers(con: Connection, register_id: int | None = None) -> list[HeldRegister]:
     """Registers with something held after their baseline, all or one."""
     found = []

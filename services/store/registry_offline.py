@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from typing import TYPE_CHECKING
 
 from services.errors import TanfengError
@@ -44,7 +45,9 @@ def registry_text(path: Path) -> str:
     except OSError as problem:
         raise TanfengError(f"cannot read {path}: {problem.strerror}", "give the path of a registry file") from problem
     except UnicodeDecodeError as problem:
-        raise TanfengError(f"{path} is not UTF-8 text (byte {problem.start})", "save it as UTF-8") from problem
+        is_utf16 = problem.object.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        what = "starts with a byte order mark of UTF-16" if is_utf16 else f"is not UTF-8 text (byte {problem.start})"
+        raise TanfengError(f"{path} {what}", "save it as UTF-8") from problem
 
 
 def shipped_carriers(region: str, method: str) -> dict[str, Carrier]:

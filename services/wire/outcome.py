@@ -10,6 +10,7 @@ import msgspec
 from services.model import Arrival  # noqa: TC001 - msgspec resolves it
 
 _SHOWN: Final = 60
+_KINDS: Final = {dict: "an object", list: "a list", bool: "a boolean", type(None): "null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +58,6 @@ class RefusedError(Exception):
 
 def shown(value: object) -> str:
     """Anything from a payload as short printable text without control characters or surrogates."""
-    text = value if isinstance(value, str) else type(value).__name__
-    return repr(str(text[:_SHOWN])) + ("…" if len(text) > _SHOWN else "")
+    if not isinstance(value, str):
+        return next((words for kind, words in _KINDS.items() if isinstance(value, kind)), type(value).__name__)
+    return repr(str(value[:_SHOWN])) + ("…" if len(value) > _SHOWN else "")

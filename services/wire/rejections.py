@@ -80,10 +80,10 @@ REJECTIONS: Final[dict[str, Explanation]] = {
     "not_json": Explanation(
         "消息不是 JSON",
         "the message is not JSON",
-        "语法有误，无法可靠读出任何读数",
-        "its syntax is broken, so no reading in it can be trusted",
-        "用 docs/payload.schema.json 检查消息",
-        "check the message against docs/payload.schema.json",
+        "语法有误，或混入 BOM、控制字节，无法可靠读出任何读数",
+        "its syntax is broken, or a BOM or a control byte is in it, so no reading in it can be trusted",
+        "用 docs/payload.schema.json 检查消息；去掉 BOM 和控制字节",
+        "check the message against docs/payload.schema.json; leave out the BOM or control byte",
     ),
     "too_deep": Explanation(
         "JSON 嵌套过深",
@@ -171,8 +171,8 @@ REJECTIONS: Final[dict[str, Explanation]] = {
     "bad_time": Explanation(
         "read_at 无法识别",
         "read_at cannot be read",
-        "应为带时区的 ISO 8601 时间，或 1970 年以来的秒或毫秒数",
-        "it must be ISO 8601 with a zone, or seconds or milliseconds since 1970",
+        "应为带时区的 ISO 8601 时间，或 1970 年以来的秒或毫秒数（可加引号：10 位或 13 位）",
+        "it must be ISO 8601 with a zone, or seconds or milliseconds since 1970 (in quotes: of 10 or 13 digits)",
         "例如 2026-11-22T10:00:00+08:00",
         "write for example 2026-11-22T10:00:00+08:00",
     ),

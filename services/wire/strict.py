@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from services.model import Arrival, MeterRef
+from services.unseen import unseen
 from services.wire.numbers import NotANumber, Number, convert, value_of
 from services.wire.outcome import Decoded, RefusedError, Rejected, shown
 from services.wire.times import admit, parse_time
@@ -78,9 +80,11 @@ def parse_json(payload: bytes) -> object:
     try:
         return _JSON.decode(payload.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise RefusedError("not_utf8", f"byte {error.start}") from None
+        mark = "a byte order mark of UTF-16 at " if payload.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else ""
+        raise RefusedError("not_utf8", f"{mark}byte {error.start}") from None
     except json.JSONDecodeError as error:
-        raise RefusedError("not_json", f"{error.msg} at character {error.pos}") from None
+        stranger = unseen(error.doc[error.pos : error.pos + 1])
+        raise RefusedError("not_json", f"{stranger or error.msg} at character {error.pos}") from None
     except RecursionError:
         raise RefusedError("too_deep", f"{len(payload)} bytes") from None
 

@@ -2,11 +2,13 @@
 
 A string is ISO 8601 with a zone ('2026-11-22T10:00:00+08:00', 'Z', also with a space for the T); without one it is
 taken only where the meter declares the zone of its clock. A number is epoch seconds below 10^11 (the year 5138) and
-milliseconds from there on (March 1973). What is finer than a microsecond is cut off.
+milliseconds from there on (March 1973); so is one in quotes of 10 or 13 digits, which no date without separators has.
+What is finer than a microsecond is cut off.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
@@ -26,6 +28,7 @@ EARLIEST_US: Final = 978_307_200 * SECOND_US
 
 MILLISECONDS_FROM: Final = 10**11
 _NEITHER_FROM: Final = 10**14
+_QUOTED_EPOCH: Final = re.compile(r"[0-9]{10}([0-9]{3})?(\.[0-9]{1,9})?")
 _LONGEST: Final = 40
 _SHORTEST: Final = len("2026-11-22T10:00")
 
@@ -39,7 +42,7 @@ def parse_time(value: object, zone: str | None) -> int:
     if isinstance(value, Number):
         return _epoch(value)
     if type(value) is str:
-        return iso_time(value, zone)
+        return _epoch(Number(value)) if _QUOTED_EPOCH.fullmatch(value) else iso_time(value, zone)
     raise RefusedError("bad_time", shown(value))
 
 

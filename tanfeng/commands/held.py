@@ -15,7 +15,7 @@ from services.accounting.policy import Act
 from services.errors import TanfengError
 from services.model import ActKind, iso
 from services.store.acts import declare, withdraw
-from services.store.held import HeldRegister, explain, find_register, held_registers
+from services.store.held import HeldRegister, explain, find_register, held_registers, zone_of
 from services.store.pool import INFINITY, connect
 from services.store.queries import SQL
 from services.units import decimal_text
@@ -34,6 +34,12 @@ _MEANING = {
     "restart": ("从零重新计数", "started again at zero", "reset --at AT"),
     "rise": ("全部为真实用量", "all of it was used", "correct max_rate in the registry"),
     "rollover": ("寄存器翻转", "passed its modulus", "replacement --at AT --final MODULUS --start 0"),
+}
+_FACTS = {
+    "final": "final",
+    "start": "start",
+    "value": "value",
+    "reading": "表显 reading (display, before the multiplier)",
 }
 Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]
 Name = Annotated[str, typer.Argument(help="enterprise/meter/register")]
@@ -113,33 +119,48 @@ async def _print_runs(con: Connection, held: HeldRegister) -> None:
 def decide(
     register: Name,
     kind: Annotated[ActKind, typer.Argument(help="the act that is true")],
-    at: Annotated[str, typer.Option(help="when it happened; the start of what to ignore; the reading to correct")],
+    at: Annotated[
+        str,
+        typer.Option(
+            help="when it happened; the start of what to ignore; the reading to correct. No zone: that of the site"
+        ),
+    ],
     author: Author,
     reason: Annotated[str, typer.Option(help="why, for the audit log")],
     until: Annotated[str, typer.Option(help="ignore: the end, not included")] = "",
     final: Annotated[str, typer.Option(help="replacement: the old meter's last value")] = "",
     start: Annotated[str, typer.Option(help="replacement: the new meter's first value")] = "",
     value: Annotated[str, typer.Option(help="multiplier: the new one; correction: the right value")] = "",
-    reading: Annotated[str, typer.Option(help="multiplier: what the meter showed when it changed")] = "",
+    reading: Annotated[
+        str, typer.Option(help="multiplier: what the meter's own display showed at that moment, before any multiplier")
+    ] = "",
     dsn: Dsn = "",
 ) -> None:
     """申明一个事实（换表、归零、变比、忽略、更正），账目随之重算。Declare an act; the books follow."""
-    act = Act(
-        kind,
-        _instant("--at", at),
-        until=_instant("--until", until) if until else None,
-        final=_number("--final", final),
-        start=_number("--start", start),
-        value=_number("--value", value),
-        reading=_number("--reading", reading),
-    )
-    number = asyncio.run(_decide(dsn, register, act, author, reason))
+    numbers = {
+        "final": _number("--final", final),
+        "start": _number("--start", start),
+        "value": _number("--value", value),
+        "reading": _number("--reading", reading),
+    }
+    number = asyncio.run(_decide(dsn, register, (kind, at, until), numbers, author, reason))
     typer.echo(f"已申明第 {number} 号 / declared as act {number}; 撤销 / undo: tanfeng held withdraw {number}")
 
 
-async def _decide(dsn: str, register: str, act: Act, author: str, reason: str) -> int:
+async def _decide(
+    dsn: str,
+    register: str,
+    what: tuple[ActKind, str, str],
+    numbers: dict[str, Decimal | None],
+    author: str,
+    reason: str,
+) -> int:
+    kind, at, until = what
     async with _database(dsn) as con, con.transaction():
         register_id = await find_register(con, register)
+        zone = await zone_of(con, register_id)
+        ends_at = _instant("--until", until, zone) if until else None
+        act = Act(kind, _instant("--at", at, zone), until=ends_at, **numbers)
         return await declare(con, register_id, act, author=author, reason=reason)
 
 
@@ -152,7 +173,7 @@ async def _acts(register: str, dsn: str) -> None:
     async with _database(dsn) as con:
         rows = await con.fetch(SQL["acts_of"], await find_register(con, register))
     for row in rows:
-        facts = " ".join(f"{key} {row[key]}" for key in ("final", "start", "value", "reading") if row[key] is not None)
+        facts = " ".join(f"{word} {row[key]}" for key, word in _FACTS.items() if row[key] is not None)
         gone = "" if row["recorded_until"] == INFINITY else f" — 已撤销 / withdrawn by {row['withdrawn_by']}"
         typer.echo(f"{row['act_id']} {row['kind']} {iso(row['at'])} {facts} · {row['author']}: {row['reason']}{gone}")
 
@@ -170,11 +191,13 @@ async def _withdraw(dsn: str, act: int, author: str) -> None:
         await withdraw(con, act, author=author)
 
 
-def _instant(option: str, text: str) -> int:
+def _instant(option: str, text: str, zone: str) -> int:
+    """An instant; without a zone it is the site's."""
     try:
-        return iso_time(text, None)
+        return iso_time(text, zone)
     except RefusedError as refusal:
-        raise TanfengError(f"{option} {refusal.detail} is no instant", "write 2026-01-01T13:30:00+08:00") from None
+        fix = f"write 2026-01-01T13:30:00+08:00, or '2026-01-01 13:30' in the site's zone {zone}"
+        raise TanfengError(f"{option} {refusal.detail} is no instant", fix) from None
 
 
 def _number(option: str, text: str) -> Decimal | None:

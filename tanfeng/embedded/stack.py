@@ -107,7 +107,10 @@ class Stack:
 
     async def _start_ingest(self, programs: Supervisor) -> None:
         if registry := self._registry():
-            await self._tanfeng("registry", "apply", str(registry), "--yes", "--as", "tanfeng-up")
+            words = await self._tanfeng("registry", "apply", str(registry), "--yes", "--as", "tanfeng-up")
+            for line in words.splitlines():
+                if line.startswith(f"{registry}:"):  # a warning; the changes themselves are not repeated
+                    self.say(line)
             self.say(f"台账已登记 registry applied: {registry}")
         if self.wanted.demo and self.wanted.registry is None:
             await self._apply_demo()
@@ -180,14 +183,16 @@ class Stack:
             stop_s=PROGRAM_STOP_S,
         )
 
-    async def _tanfeng(self, *arguments: str) -> None:
-        """Run a command of ours to its end; its words are the error if it fails."""
+    async def _tanfeng(self, *arguments: str) -> str:
+        """Run a command of ours to its end and give its words, which are the error if it fails."""
         child = Child(arguments[0], (sys.executable, "-m", "tanfeng", *arguments), self.environment)
         options = child.options(asyncio.subprocess.PIPE) | {"stderr": asyncio.subprocess.STDOUT}
         process = await asyncio.create_subprocess_exec(*child.argv, **options)
-        words, _ = await process.communicate()
+        output, _ = await process.communicate()
+        words = output.decode(errors="replace").strip()
         if process.returncode != 0:
-            raise TanfengError(f"tanfeng {' '.join(arguments[:2])} failed:\n{words.decode(errors='replace').strip()}")
+            raise TanfengError(f"tanfeng {' '.join(arguments[:2])} failed:\n{words}")
+        return words
 
 
 async def _all(*starts: Awaitable[None]) -> None:

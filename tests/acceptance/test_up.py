@@ -20,6 +20,7 @@ from tanfeng.embedded.ports import answers, free_port
 from tanfeng.embedded.postgres import PostgresServer
 from tanfeng.embedded.stack import PREFERRED_PORTS
 from tests import servers
+from tests.unit.test_registry_file import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,6 +166,18 @@ def test_a_killed_part_comes_back(folder: Path, name: str) -> None:
         eventually(lambda: f"{name} 已恢复 runs again" in up.said(), up.said)
         assert up.child(word) != victim
         assert answers(up.port(name))
+        assert up.stop() == 0
+
+
+def test_the_warnings_about_a_registry_file_are_said_as_registry_apply_says_them(folder: Path) -> None:
+    """A register of unknown max_rate is taken, and what cannot be judged without it is told with its line."""
+    file = folder / "district.yaml"
+    register = "carrier: electricity, kind: total_increasing, unit: kWh, resolution: 0.01, max_rate: unknown"
+    file.write_text(f"{HEAD}              import: {{{register}}}\n", "utf-8")
+    with Up(folder, "--registry", str(file)) as up:
+        said = up.ready().said()
+        assert f"{file}:16: warning: " in said
+        assert "max_rate" in said
         assert up.stop() == 0
 
 

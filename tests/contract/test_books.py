@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,28 @@ async def test_an_undeclared_swap_is_explained_and_decided(con: Connection, edit
         await withdraw(con, number, author="tester")
     assert await total(con) == 30_000 - STEP
     assert await findings(con) == []
+
+
+async def test_an_act_is_declared_in_the_zone_of_its_site_where_the_time_names_none(
+    con: Connection, edition_database: str
+) -> None:
+    """`--at "2026-11-24 10:20"`; the list of acts says that a reading is what the display showed."""
+    register = await meter(con)
+    await con.execute("UPDATE core.site SET zone = 'Asia/Urumqi'")
+    decide = ["held", "decide", "works/m1/import", "multiplier", "--at", "2026-11-24 10:20", "--value", "40"]
+    more = ["--reading", "12.5", "--as", "li", "--reason", "CT changed", "--dsn", edition_database]
+    said = await asyncio.to_thread(CliRunner().invoke, app, [*decide, *more])
+    assert said.exit_code == 0, said.output
+    declared = await con.fetchval("SELECT at FROM core.act WHERE register_id = $1", register)
+    assert declared == to_us(datetime.fromisoformat("2026-11-24T10:20+06:00"))
+    acts = ["held", "acts", "works/m1/import", "--dsn", edition_database]
+    assert (
+        "reading (display, before the multiplier) 12.5"
+        in (await asyncio.to_thread(CliRunner().invoke, app, acts)).output
+    )
+    decide[5] = "2026-11-24"
+    wrong = await asyncio.to_thread(CliRunner().invoke, app, [*decide, *more])
+    assert "in the site's zone Asia/Urumqi" in str(wrong.exception)
 
 
 async def test_a_change_of_closed_rows_keeps_what_they_were(con: Connection) -> None:

@@ -40,6 +40,16 @@ async def test_a_silent_export_meter_makes_an_overrun_unknown(con: Connection) -
     assert (await status(con, JAN_1 + 20 * DAY)).state == "exceeded"
 
 
+async def test_an_overrun_is_exceeded_whatever_else_is_missing_where_exports_are_known(con: Connection) -> None:
+    """At least 168 % used is used up: the silent intake can only add to it."""
+    await booked(con, 20, 2000)
+    await booked(con, 20, 10, site="w2", code="export", direction="export")
+    await booked(con, 0, site="w2", code="second")
+    await enter_budgets(con, [MONTHLY], "li")
+    found = await status(con, JAN_1 + 20 * DAY)
+    assert (found.state, found.why, found.missing_sites) == ("exceeded", "data_missing", ["w2"])
+
+
 @pytest.mark.parametrize("silent_days", [1, 5, 20])
 async def test_missing_data_never_turns_a_budget_green(con: Connection, silent_days: int) -> None:
     """A silent meter makes it unknown, from the day on that is more than 5 % of the time gone, and names the site."""

@@ -98,7 +98,10 @@ READINGS: list[tuple[str, str, str]] = [
     ("bad_time", MAIN, reading(read_at="true")),
     ("bad_time", MAIN, reading(read_at="[1]")),
     ("bad_time", MAIN, reading(read_at="NaN")),
-    ("bad_time", MAIN, reading(read_at='"1795312800"')),
+    ("bad_time", MAIN, reading(read_at='"20261122100000"')),
+    ("bad_time", MAIN, reading(read_at='"202611221000"')),
+    ("time_ahead", MAIN, reading(read_at='"2026112210"')),
+    ("time_implausible", MAIN, reading(read_at='"0000000001"')),
     ("bad_time", MAIN, reading(read_at='"2026-11-22"')),
     ("bad_time", MAIN, reading(read_at='"20261122T100000+0800"')),
     ("bad_time", MAIN, reading(read_at='"2026-W47-7T10:00:00+08:00"')),
@@ -238,6 +241,30 @@ def test_details_and_pointers_are_safe_to_store() -> None:
         for text in (rejected.detail, rejected.pointer):
             assert text.isprintable()
             assert len(text.encode()) < 700
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "detail"),
+    [
+        ("\ufeff" + GOOD, "not_json", "a byte order mark (BOM) at character 0"),
+        (GOOD + "\x00", "not_json", f"control byte 0x00 at character {len(GOOD)}"),
+        (GOOD.replace("import", "imp\x07ort"), "not_json", "control byte 0x07 at character"),
+        (GOOD.encode("utf-16"), "not_utf8", "a byte order mark of UTF-16 at byte 0"),
+        ("7", "not_a_reading", "'7'"),
+        ("[[]]", "not_a_reading", "a list"),
+        (reading("null"), "not_a_reading", "registers is null"),
+        (reading(read_at="{}"), "bad_time", "an object"),
+        (reading('{"import": {"value": 1}}'), "not_a_number", "an object"),
+        (reading('{"import": true}'), "not_a_number", "a boolean"),
+    ],
+)
+def test_a_detail_names_what_nobody_sees_and_what_stands_there_in_words(
+    payload: str | bytes, code: str, detail: str
+) -> None:
+    """A byte order mark, a control byte; an object and not the name of a class."""
+    [rejected] = run(payload).rejected
+    assert rejected.code == code
+    assert detail in rejected.detail
 
 
 def test_every_code_of_the_decoder_is_tested_here_and_explained() -> None:

@@ -86,6 +86,9 @@ def test_a_value_becomes_thousandths_half_even_and_keeps_its_text_where_that_los
         ("1795312800000", NOW),
         ("1795312800000.001", NOW + 1),
         ("1.7953128E+12", NOW),
+        ('"1795312800"', NOW),
+        ('"1795312800.000001"', NOW + 1),
+        ('"1795312800000"', NOW),
     ],
 )
 def test_read_at_is_iso_with_a_zone_or_epoch_seconds_or_milliseconds(read_at: str, at: int) -> None:

@@ -76,7 +76,7 @@ WHERE recorded_from <= coalesce(core.asked_as_of(), now()) AND coalesce(core.ask
 -- hide no silent one. A manual figure counts where no register of its carrier stands at the site in that month, else it
 -- is `beside`. missing_months: for each carrier ever reported and not metered, the months that are over without a
 -- figure; one at least is due, so that a period without any figure is not taken for known.
--- can_fall: something is exported or sold on, so that missing data may also make the sum too large.
+-- can_fall: what is exported or sold on is not covered well enough, so that missing data may also make the sum too large.
 -- state: known; coverage_low, figure_missing and no_data make the budget unknown, just_begun and factor_missing too;
 -- not_expected: neither metered nor reported, and not named as a plant of the budget.
 -- Each step carries what the next one needs, periods as arrays until they are needed, and results are put side by side
@@ -113,7 +113,8 @@ place AS MATERIALIZED (
 ),
 register AS MATERIALIZED (
     SELECT s.version_id, t.starts_on, t.ends_on, s.year, s.measure, s.basis, s.district_code, s.enterprise_id, s.site_id,
-           r.carrier, r.direction, r.exempt, r.zone, r.valid_from, r.valid_until, r.months, r.amounts, r.covered
+           s.coverage_ratio AS threshold, r.carrier, r.direction, r.exempt, r.zone, r.valid_from, r.valid_until, r.months,
+           r.amounts, r.covered
     FROM site s
     JOIN place r ON r.site_id = s.site_id AND r.enterprise_id = s.enterprise_id
         AND (s.carriers IS NULL OR r.carrier = ANY(s.carriers)) AND (s.measure <> 'coal' OR r.counts_as <> 'material')
@@ -184,15 +185,18 @@ FROM (
                NULL::date[] AS months, NULL::numeric[] AS month_values
         FROM scope
         UNION ALL
-        SELECT version_id, starts_on, enterprise_id, site_id, NULL, count(*), bool_or(direction <> 'import'),
-               min(core.ratio(c.covered_s, core.elapsed(greatest(starts_on, valid_from), least(ends_on, valid_until), zone,
-                                                        core.due_at()))),
+        SELECT version_id, starts_on, enterprise_id, site_id, NULL, count(*),
+               bool_or(direction <> 'import' AND coalesce(t.coverage_ratio, 0) < threshold), min(t.coverage_ratio),
                NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM register
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(e.covered_s), 0) AS covered_s FROM unnest(months, covered) AS e (month, covered_s)
             WHERE e.month >= core.month_of(starts_on) AND e.month < ends_on
         ) AS c
+        CROSS JOIN LATERAL (
+            SELECT core.ratio(c.covered_s, core.elapsed(greatest(starts_on, valid_from), least(ends_on, valid_until), zone,
+                                                        core.due_at())) AS coverage_ratio
+        ) AS t
         GROUP BY version_id, starts_on, enterprise_id, site_id
         UNION ALL
         SELECT version_id, starts_on, enterprise_id, site_id, NULL, NULL, NULL, NULL,

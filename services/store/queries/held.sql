@@ -6,6 +6,13 @@ JOIN core.meter m USING (meter_id)
 JOIN core.enterprise e USING (enterprise_id)
 WHERE e.code = $1 AND m.code = $2 AND r.code = $3;
 
+-- name: zone_of_register
+SELECT s.zone FROM core.register r
+JOIN core.meter_membership m ON m.meter_id = r.meter_id AND m.recorded_until = 'infinity'
+JOIN core.site s ON s.site_id = m.site_id
+WHERE r.register_id = $1
+ORDER BY m.valid_from DESC LIMIT 1;
+
 -- name: registers_by_name
 SELECT r.register_id, e.code || '/' || m.code || '/' || r.code AS name, coalesce(c.unit, r.unit) AS unit
 FROM core.register r
