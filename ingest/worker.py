@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from ingest.batch import Batch, commit, decode_again, fill
+from ingest.batch import Batch, decode_again, fill
+from ingest.blame import commit
 from ingest.drain import Drainer
 from ingest.inbox import Inbox
 from ingest.metrics import LOOPBACK, Metrics, serve
@@ -55,7 +56,7 @@ class Worker:
                 "no database is named", "set TANFENG_DATABASE_DSN=postgresql://user:password@host:port/db"
             )
         self.metrics = Metrics()
-        self.intake = Intake(dsn, settings.rejections_per_minute)
+        self.intake = Intake(dsn, settings.rejections_per_minute, settings.refused_bytes)
         self.inbox = Inbox(settings.queue_messages, settings.queue_bytes)
         self.subscriber: Subscriber | None = None
         self.port = 0
@@ -66,6 +67,8 @@ class Worker:
         self._stop = stop
         self._broker = broker_of(settings)
         self._limits = limits_of(settings)
+        self._is_failing = False
+        """Whether the batch at hand could not be committed; a connection alone does not end that."""
 
     async def run(self) -> None:
         """Claim a slot and serve it; should another worker take it over, claim another."""
@@ -140,6 +143,8 @@ class Worker:
         started = time.monotonic()
         while (outcome := await self._try(batch)) is None:
             pass
+        self._is_failing = False
+        self.metrics.database.back()
         self.inbox.done(batch.messages)
         self._report(batch, outcome, time.monotonic() - started)
 
@@ -151,6 +156,7 @@ class Worker:
         except StaleDirectoryError:
             await self._reload(batch)
         except StoreAwayError as problem:
+            self._is_failing = True
             await self._away(problem)
             await self._until_back()
         return None
@@ -189,7 +195,8 @@ class Worker:
             except StoreAwayError as problem:
                 await self._away(problem)
             else:
-                self.metrics.database.back()
+                if not self._is_failing:
+                    self.metrics.database.back()
                 return
 
     async def _away(self, problem: StoreAwayError) -> None:

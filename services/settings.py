@@ -93,6 +93,14 @@ class Settings(BaseSettings):
     ingest_port: Annotated[int, Field(description="Loopback port of ingest's metrics and health; 0 = any free")] = 9109
     rejections_per_minute: Annotated[int, Field(ge=1, description="Stored per enterprise; more are counted")] = 600
 
+    refused_bytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Bytes of messages kept whole because the database refused them; beyond it they are not acked",
+        ),
+    ] = 1024**3
+
     api_host: str = "127.0.0.1"
     api_port: int = 8080
     api_anonymous_role: str = Field(

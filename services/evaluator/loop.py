@@ -1,4 +1,4 @@
-"""The evaluator's loop: after each commit, coalesced, and by a timer, every rule that is due is looked for.
+"""The evaluator's loop: after each booking, coalesced, and by a timer, every rule that is due is looked for.
 
 A rule whose look fails is logged, counted and remembered with its problem; the others go on.
 """
@@ -15,7 +15,7 @@ import structlog
 from services.evaluator.once import look_once
 from services.rules.catalogue import RULES
 from services.rules.file import default_rules, from_settings
-from services.store.evaluations import clock, listen, save_look
+from services.store.evaluations import booked_times, clock, save_look
 from services.store.pool import connect
 from services.store.problems import StoreAwayError, away_problems
 from services.store.rules import add_missing
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TIMER_S: Final = 3.0
 """Meters fall silent and durations end without any commit: this often everything is looked at anyway."""
+POLL_S: Final = 0.25
+"""How often it is asked whether anything was booked: booking itself tells nobody, so that nobody can hold it up."""
 PAUSE_S: Final = 0.5
 """At least this long between two rounds, however many commits come: they are one round's news together."""
 _RETRY_S: Final = 2.0
@@ -42,7 +44,8 @@ class Evaluator:
         self._stop = stop
         self._timer_s = timer_s
         self._shipped = {name: version.settings for name, version in default_rules().items()}
-        self._woken = asyncio.Event()
+        self._seen = -1
+        """How often something had been booked when we last began to look."""
         self._wanted: dict[str, bool] = {}
         """Rules that something was booked for since their last look."""
         self._looked: dict[str, float] = {}
@@ -60,10 +63,9 @@ class Evaluator:
     async def _connected(self) -> None:
         con = await connect(self._dsn, name="tanfeng-evaluate")
         try:
-            await listen(con, self._woken.set)
-            self._woken.set()
+            self._seen = -1
             while not self._stop.is_set():
-                await self._wait()
+                await self._wait(con)
                 await self.round(con)
                 await self._sleep(PAUSE_S)
         finally:
@@ -72,8 +74,8 @@ class Evaluator:
     async def round(self, con: Session) -> int:
         """Look for every rule that is due; gives how many steps the alerts took."""
         started = time.monotonic()
-        if self._woken.is_set():
-            self._woken.clear()
+        if (times := await booked_times(con)) != self._seen:
+            self._seen = times
             self._wanted = dict.fromkeys(RULES, True)
         steps = 0
         for version in (await self._versions(con)).values():
@@ -119,16 +121,14 @@ class Evaluator:
         least = every_s if self._wanted.get(name) else max(every_s, self._timer_s)
         return self._looked[name] + least - now
 
-    async def _wait(self) -> None:
-        """Until a commit, or until some rule is due."""
-        now = time.monotonic()
-        first = min(self._due_in(name, rule.every_s, now) for name, rule in RULES.items())
-        if first <= 0 or self._woken.is_set():
-            return
-        waiting = [asyncio.create_task(each.wait()) for each in (self._woken, self._stop)]
-        await asyncio.wait(waiting, timeout=first, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
+    async def _wait(self, con: Session) -> None:
+        """Until something was booked, or until some rule is due."""
+        while not self._stop.is_set():
+            now = time.monotonic()
+            first = min(self._due_in(name, rule.every_s, now) for name, rule in RULES.items())
+            if first <= 0 or await booked_times(con) != self._seen:
+                return
+            await self._sleep(min(first, POLL_S))
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):

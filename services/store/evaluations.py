@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import asyncpg
 
     from services.store.pool import Connection
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-"""A connection of one's own, which can listen."""
-
-CHANNEL = "tanfeng_booked"
-"""What booking notifies at each commit."""
+"""A connection of one's own."""
 
 
 async def clock(con: Connection) -> int:
@@ -44,6 +39,7 @@ async def save_look(
     await con.execute(SQL["evaluation_save"], rule, at, seconds, observed, problem)
 
 
-async def listen(con: Session, heard: Callable[[], None]) -> None:
-    """Call `heard` after each commit that booked something."""
-    await con.add_listener(CHANNEL, lambda *_: heard())
+async def booked_times(con: Connection) -> int:
+    """How often something was booked and committed so far: when it rises, there is news."""
+    times: int = await con.fetchval(SQL["booked_times"])
+    return times

@@ -1,7 +1,7 @@
 """Where ingest meets the store: a slot, a directory, and one transaction a lot, on one connection.
 
 Ingest sees three outcomes of a lot: committed, `StoreAwayError` (keep it and try again) and `RefusedRowsError`
-(something in it cannot be stored: halve it). See `services.store.problems`.
+(something in it may be at fault: see `ingest.blame`). See `services.store.problems`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import asyncpg
 
 from services.store import sessions, slots
 from services.store.booking import Books
+from services.store.control import instant_of, write_as_control
 from services.store.pool import connect
 from services.store.problems import LOST, PassedOnError, StoreAwayError, away_problems, commit_problems
 from services.store.queries import SQL
 from services.store.registry import load_directory, registry_version
-from services.store.rejections import FloodGate, write_admitted
+from services.store.rejections import STORE_ERROR, FloodGate, kept_bytes, write_admitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,8 +68,9 @@ class Outcome:
 class Intake:
     """One worker's hold on the store. `using` is held around each use of its one connection."""
 
-    def __init__(self, dsn: str, rejections_per_minute: int) -> None:
+    def __init__(self, dsn: str, rejections_per_minute: int, refused_bytes: int) -> None:
         self._dsn = dsn
+        self._refused_bytes = refused_bytes
         self._con: asyncpg.Connection[asyncpg.Record] | None = None
         self._books = Books()
         self._gate = FloodGate(rejections_per_minute)
@@ -137,10 +139,35 @@ class Intake:
                     if rejections:
                         admitted = self._gate.admit(rejections, self._enterprises, now_us)
                         await write_admitted(con, admitted, now_us)
+                        if STORE_ERROR in outcome.rejected:
+                            await self._check_room(con)
                     counts = (outcome.accepted, outcome.duplicates, outcome.rejected.total(), outcome.held)
                     waited_ms = max(0, time.time_ns() // 1000 - oldest_us) // 1000
                     await con.execute(SQL["ingest_minute"], now_us, self.slot, messages, *counts, waited_ms)
         return outcome
+
+    async def control(self, lot: Lot, now_us: int) -> None:
+        """Commit a transaction with other rows than the lot's: only if that succeeds may one of them be to blame.
+
+        Raises:
+            StoreAwayError: it does not commit, so that the store is at fault.
+        """
+        suspects = {each.register_id for each in lot.arrivals}
+        at = instant_of(lot.arrivals[0].at if lot.arrivals else None, now_us)
+        async with self.using:
+            with away_problems():
+                con = self._connection()
+                async with con.transaction():
+                    await write_as_control(con, self._books, suspects, at)
+                    await con.execute(SQL["ingest_minute"], now_us, self.slot, 0, 0, 0, 0, 0, 0)
+
+    async def _check_room(self, con: Connection) -> None:
+        """Rows that the store refused keep their bytes within a budget; beyond it their messages wait at the broker."""
+        if await kept_bytes(con) > self._refused_bytes:
+            raise StoreAwayError(
+                f"more than {self._refused_bytes} bytes of refused messages wait for their replay:"
+                " see `tanfeng rejected list`, or raise TANFENG_REFUSED_BYTES"
+            )
 
     async def claim_left_over(self, idle_s: float) -> int | None:
         """Claim one slot that nobody holds, if there is one; touch our own on the way."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from services.model import iso
-from services.store.rejections import Rejection
+from services.store.rejections import STORE_ERROR, Rejection
 from services.wire import decode
 from services.wire.topics import address_of
 
@@ -91,11 +91,16 @@ class Lot:
         middle = len(self.rejections) // 2
         return self._only(self.rejections[:middle]), self._only(self.rejections[middle:])
 
+    @property
+    def size(self) -> int:
+        """How many rows may be at fault in it."""
+        return len(self.arrivals) + len(self.rejections)
+
     def alone(self, problem: str) -> Lot:
         """What is recorded of one reading, or of one rejection, that the store refuses by itself."""
         if self.arrivals:
-            return self._only([*self.rejections, self.refuse(0, "store_error", problem)])
-        return self._only([replace(self.rejections[0], code="store_error", detail="", topic="", pointer="")])
+            return self._only([self.refuse(0, STORE_ERROR, problem)])
+        return self._only([replace(self.rejections[0], code=STORE_ERROR, detail="", topic="", pointer="")])
 
     def _only(self, rejections: list[Rejection]) -> Lot:
         return Lot(self.version, rejections=rejections)

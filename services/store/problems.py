@@ -1,4 +1,9 @@
-"""What can go wrong with the store, sorted by what ingest does about it: try again, or blame the rows."""
+"""What can go wrong with the store, sorted by what ingest does about it: try again, or look for rows to blame.
+
+An error alone never tells: a full queue and an overlong row share an SQLSTATE, so do a bad value and a missing
+partition. Rows are blamed by trying them beside others (`ingest.blame`, docs/adr/0015); the class of the error only
+says how soon.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,11 @@ from services.errors import TanfengError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Classes of SQLSTATE that blame the rows: data exception, integrity, cardinality, limits of a row, raised by a trigger.
-_ROWS_TO_BLAME: Final = frozenset({"22", "23", "21", "54", "P0"})
+# Data exception, integrity, cardinality, limits of a row, raised by a trigger: it is likely that a row is at fault.
+_LIKELY_ROWS: Final = frozenset({"22", "23", "21", "54", "P0"})
+_LOCKED: Final = "55P03"
+"""Somebody else holds a lock for too long: a row may meet it again and again and be as good as any other."""
+DISK_FULL: Final = "53100"
 LOST: Final = (OSError, TanfengError, asyncpg.InternalClientError, asyncpg.InterfaceError)  # TimeoutError: an OSError
 
 
@@ -22,7 +30,12 @@ class StoreAwayError(Exception):
 
 
 class RefusedRowsError(Exception):
-    """Something in the lot cannot be stored; nothing of it is committed."""
+    """The lot failed on a connection that still lives: a row in it may be at fault. Nothing of it is committed."""
+
+    def __init__(self, message: str, *, is_likely: bool) -> None:
+        super().__init__(message)
+        self.is_likely = is_likely
+        """Whether such an error mostly means a row, rather than the store."""
 
 
 class PassedOnError(Exception):
@@ -35,23 +48,29 @@ def away_problems() -> Iterator[None]:
     try:
         yield
     except (*LOST, asyncpg.PostgresError) as problem:
-        raise StoreAwayError(f"{type(problem).__name__}: {problem}") from problem
+        raise StoreAwayError(told(problem)) from problem
 
 
 @contextmanager
 def commit_problems() -> Iterator[None]:
-    """Tell what blames the rows from what blames the store."""
+    """Tell what may be the fault of rows from what cannot be."""
     try:
         yield
     except (StoreAwayError, PassedOnError):
         raise
     except asyncpg.PostgresError as problem:
-        if (problem.sqlstate or "")[:2] in _ROWS_TO_BLAME:
-            raise RefusedRowsError(f"{type(problem).__name__}: {problem}") from problem
-        raise StoreAwayError(f"{type(problem).__name__}: {problem}") from problem
+        state = problem.sqlstate or ""
+        if state == _LOCKED:
+            raise StoreAwayError(told(problem)) from problem
+        raise RefusedRowsError(told(problem), is_likely=state[:2] in _LIKELY_ROWS) from problem
     except Exception as problem:
         # asyncpg says of a value it cannot encode that it is a ValueError too
         if isinstance(problem, LOST) and not isinstance(problem, ValueError):
-            raise StoreAwayError(f"{type(problem).__name__}: {problem}") from problem
-        # the fold fell over a row: that row is to blame, and is kept with its bytes, rather than the whole feed stopped
-        raise RefusedRowsError(f"{type(problem).__name__}: {problem}") from problem
+            raise StoreAwayError(told(problem)) from problem
+        # the fold fell over a row
+        raise RefusedRowsError(told(problem), is_likely=True) from problem
+
+
+def told(problem: BaseException) -> str:
+    """The problem in one line."""
+    return f"{type(problem).__name__}: {problem}"

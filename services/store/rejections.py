@@ -1,4 +1,7 @@
-"""Rejections at rest: identical ones counted, bytes kept to 8 KiB with the hash of the whole, floods only counted."""
+"""Rejections at rest: identical ones counted, bytes kept to 8 KiB with the hash of the whole, floods only counted.
+
+What the store refused is no fault of its sender's: it is never only counted, and its message is kept whole, once.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from services.store.pool import Connection, Row
 
 KEPT_BYTES: Final = 8 * 1024
+STORE_ERROR: Final = "store_error"
 _TOPIC_BYTES: Final = 400  # topic and pointer are in a unique index, whose rows PostgreSQL bounds
 _POINTER_BYTES: Final = 400
 _DETAIL_BYTES: Final = 1000
@@ -80,7 +84,9 @@ class FloodGate:
         for key, counted in _grouped(rejections).items():
             name = counted.rejection.enterprise
             bucket = name if name is not None and name in known else ""
-            if key in self._stored or self._token(bucket, now_us):
+            if key.code == STORE_ERROR:
+                admitted.stored[key] = counted
+            elif key in self._stored or self._token(bucket, now_us):
                 self._remember(key)
                 admitted.stored[key] = counted
             else:
@@ -114,11 +120,17 @@ async def write_admitted(con: Connection, admitted: Admitted, now_us: int) -> No
     if admitted.stored:
         # in the order of the unique index, so that two workers never wait for each other crosswise
         rows = [_row(key, counted) for key, counted in sorted(admitted.stored.items(), key=lambda item: item[0])]
-        await con.execute(SQL["rejection_write"], *map(list, zip(*rows, strict=True)))
+        await con.execute(SQL["rejection_write"], *map(list, zip(*rows, strict=True)), KEPT_BYTES)
     if admitted.flooded:
         flooded = sorted(admitted.flooded.items())
         names, codes = [name for (name, _), _ in flooded], [code for (_, code), _ in flooded]
         await con.execute(SQL["rejection_flood"], now_us, names, codes, [seen for _, seen in flooded])
+
+
+async def kept_bytes(con: Connection) -> int:
+    """Bytes of the messages that the store refused and that wait for their replay."""
+    octets: int = await con.fetchval(SQL["rejection_kept_bytes"], STORE_ERROR)
+    return octets
 
 
 class Filter(NamedTuple):
@@ -164,7 +176,7 @@ def _grouped(rejections: Iterable[Rejection]) -> dict[Key, Counted]:
 def _row(key: Key, counted: Counted) -> tuple[object, ...]:
     rejection = counted.rejection
     size = len(rejection.payload)
-    kept = rejection.payload[:KEPT_BYTES]
+    kept = rejection.payload if key.code == STORE_ERROR else rejection.payload[:KEPT_BYTES]
     detail = storable(rejection.detail, _DETAIL_BYTES)
     name = None if rejection.enterprise is None else storable(rejection.enterprise, _TOPIC_BYTES)
     times = (counted.seen_count, rejection.at_us, counted.last_us)

@@ -278,8 +278,9 @@ REJECTIONS: Final[dict[str, Explanation]] = {
     "store_error": Explanation(
         "数据库不接受这一行",
         "the database does not take this row",
-        "批次逐次对半拆分后，只有这一行失败",
-        "the batch was halved until only this row failed",
+        "单独重试时只有这一行失败，紧接着其他行都能入库；消息按 TANFENG_REFUSED_BYTES 的额度完整保存",
+        "tried alone it failed again, while other rows were stored just after; its message is kept whole, within "
+        "TANFENG_REFUSED_BYTES",
         "把 detail 交给维护人员；修复后用 tanfeng rejected replay 重放",
         "give the detail to the maintainers; run tanfeng rejected replay after the fix",
     ),

@@ -1,11 +1,21 @@
 -- Messages, or parts of them, that could not be booked.
 
 -- name: rejection_write
--- Identical ones (bytes, topic, code, place) are counted. One that comes again after its replay is open again.
+-- Identical ones (bytes, topic, code, place) are counted. One that comes again after its replay is open again. A
+-- message that some row keeps whole is cut to $13 bytes in further ones.
 INSERT INTO core.rejection AS r (code, detail, enterprise, topic, payload, payload_bytes, payload_sha256, pointer,
                                  seen_count, first_at, last_at, meter)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::bytea[],
-                     $8::text[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::text[])
+SELECT code, detail, enterprise, topic,
+       CASE WHEN octet_length(payload) > $13 AND EXISTS (
+                SELECT FROM core.rejection w
+                WHERE w.payload_sha256 = n.payload_sha256 AND w.topic = n.topic
+                  AND octet_length(w.payload) = w.payload_bytes)
+            THEN substr(payload, 1, $13) ELSE payload END,
+       payload_bytes, payload_sha256, pointer, seen_count, first_at, last_at, meter
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::bytea[],
+            $8::text[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::text[])
+    AS n (code, detail, enterprise, topic, payload, payload_bytes, payload_sha256, pointer, seen_count, first_at,
+          last_at, meter)
 ON CONFLICT (payload_sha256, topic, code, pointer) DO UPDATE
 SET seen_count = r.seen_count + excluded.seen_count,
     first_at = least(r.first_at, excluded.first_at),
@@ -35,9 +45,20 @@ WHERE replayed_at IS NULL AND ($1::text IS NULL OR code = $1) AND ($2::text IS N
 ORDER BY first_at, rejection_id;
 
 -- name: rejection_get
-SELECT rejection_id, code, detail, enterprise, topic, payload, payload_bytes, pointer, seen_count, first_at, last_at,
-       replayed_at, payload_bytes > octet_length(payload) AS is_cut
-FROM core.rejection WHERE rejection_id = $1;
+-- Its message may be kept whole in the row of another part of it.
+SELECT r.rejection_id, r.code, r.detail, r.enterprise, r.topic, coalesce(w.payload, r.payload) AS payload,
+       r.payload_bytes, r.pointer, r.seen_count, r.first_at, r.last_at, r.replayed_at,
+       r.payload_bytes > octet_length(coalesce(w.payload, r.payload)) AS is_cut
+FROM core.rejection r
+LEFT JOIN LATERAL (
+    SELECT o.payload FROM core.rejection o
+    WHERE o.payload_sha256 = r.payload_sha256 AND o.topic = r.topic AND octet_length(o.payload) = o.payload_bytes
+    LIMIT 1
+) AS w ON true
+WHERE r.rejection_id = $1;
+
+-- name: rejection_kept_bytes
+SELECT coalesce(sum(octet_length(payload)), 0)::bigint FROM core.rejection WHERE code = $1 AND replayed_at IS NULL;
 
 -- name: rejection_replayed
 UPDATE core.rejection SET replayed_at = now() WHERE rejection_id = $1;
