@@ -31,6 +31,8 @@ POLL_S: Final = 0.25
 PAUSE_S: Final = 0.5
 """At least this long between two rounds, however many commits come: they are one round's news together."""
 _RETRY_S: Final = 2.0
+LONGEST_S: Final = 45.0
+"""A statement that takes longer is ended; a server that does not end it is lost."""
 _log = structlog.get_logger("evaluate")
 
 
@@ -61,7 +63,7 @@ class Evaluator:
                 await self._sleep(_RETRY_S)
 
     async def _connected(self) -> None:
-        con = await connect(self._dsn, name="tanfeng-evaluate")
+        con = await connect(self._dsn, name="tanfeng-evaluate", longest_s=LONGEST_S)
         try:
             self._seen = -1
             while not self._stop.is_set():
@@ -69,7 +71,7 @@ class Evaluator:
                 await self.round(con)
                 await self._sleep(PAUSE_S)
         finally:
-            con.terminate() if con.is_closed() else await con.close(timeout=5)
+            await con.close()
 
     async def round(self, con: Session) -> int:
         """Look for every rule that is due; gives how many steps the alerts took."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 EVERY_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
+LONGEST_S: Final = 30.0
+"""A statement that takes longer is ended; a server that does not end it is lost."""
 _log = structlog.get_logger("notify")
 
 
@@ -38,7 +40,7 @@ async def run(dsn: str, config: Config, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             with away_problems():
-                async with await open_pool(dsn, name="tanfeng-notify", size=2) as pool:
+                async with await open_pool(dsn, name="tanfeng-notify", size=2, longest_s=LONGEST_S) as pool:
                     await _serve(pool, config, stop)
         except* StoreAwayError as problem:
             _log.warning("database away", problem=str(problem.exceptions[0]))

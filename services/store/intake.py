@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -24,16 +25,19 @@ from services.store.registry import load_directory, registry_version
 from services.store.rejections import STORE_ERROR, FloodGate, kept_bytes, write_admitted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from services.model import MeterRef
     from services.store.booking import Booked
+    from services.store.bounded import BoundedConnection
     from services.store.lot import Lot
-    from services.store.pool import Connection
+    from services.store.pool import Connection, Row
     from services.store.rejections import Rejection
 
-LONGEST_S: Final = 300.0
-"""A transaction that takes longer has lost its server."""
+STATEMENT_S: Final = 25.0
+"""A statement that takes longer is ended by the server, and its lot halved; one that does not end then has lost it."""
+LOCK_S: Final = 15.0
+"""How long a statement waits for a lock that another session holds."""
 RECLAIM_S: Final = 5.0
 """How long to wait for a slot: until the server notices that our earlier connection died, or its visitor is done."""
 
@@ -71,7 +75,9 @@ class Intake:
     def __init__(self, dsn: str, rejections_per_minute: int, refused_bytes: int) -> None:
         self._dsn = dsn
         self._refused_bytes = refused_bytes
-        self._con: asyncpg.Connection[asyncpg.Record] | None = None
+        self._con: BoundedConnection | None = None
+        self._session: Row | None = None
+        """Which session of the server the connection is: its process and when that began."""
         self._books = Books()
         self._gate = FloodGate(rejections_per_minute)
         self.version = 0
@@ -92,9 +98,10 @@ class Intake:
         """
         with away_problems():
             con = await self._connect()
-            self.slot = await self._claim(con, preferred)
-            self.session = await sessions.current(con, self.slot)
-            await self._load(con)
+            with _whole(con):
+                self.slot = await self._claim(con, preferred)
+                self.session = await sessions.current(con, self.slot)
+                await self._load(con)
 
     async def reopen(self) -> None:
         """Connect again and reclaim the same slot, unless the connection is good.
@@ -108,9 +115,10 @@ class Intake:
                 if await self._is_alive():
                     return
                 con = await self._connect()
-                await self._reclaim(con)
-                self.session = await sessions.current(con, self.slot)
-                await self._load(con)
+                with _whole(con):
+                    await self._reclaim(con)
+                    self.session = await sessions.current(con, self.slot)
+                    await self._load(con)
 
     async def reload(self) -> None:
         """Read the registry again.
@@ -131,7 +139,7 @@ class Intake:
         async with self.using:
             with commit_problems():
                 con = self._connection()
-                async with asyncio.timeout(LONGEST_S), con.transaction():
+                async with con.transaction():
                     if await registry_version(con) != lot.version:
                         raise StaleDirectoryError
                     booked = await self._books.book(con, lot.arrivals) if lot.arrivals else None
@@ -225,10 +233,7 @@ class Intake:
     async def close(self) -> None:
         """End the connection, and the slots with it."""
         if self._con is not None and not self._con.is_closed():
-            try:
-                await self._con.close(timeout=5)
-            except (*LOST, asyncpg.PostgresError):
-                self._con.terminate()
+            await self._con.close()
 
     def _connection(self) -> Connection:
         if self._con is None or self._con.is_closed():
@@ -240,7 +245,7 @@ class Intake:
         if self._con is None or self._con.is_closed() or self._con.is_in_transaction():
             return False
         try:
-            return bool(await self._con.fetchval("SELECT true", timeout=_PROBE_S))
+            return bool(await self._con.within(_PROBE_S, self._con.fetchval("SELECT true")))
         except (*LOST, asyncpg.PostgresError):
             return False
 
@@ -264,18 +269,37 @@ class Intake:
             await asyncio.sleep(RECLAIM_S / 50)
         return True
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> BoundedConnection:
         if self._con is not None:
             self._con.terminate()
-        self._con = con = await connect(self._dsn, name="tanfeng-ingest")
+        self._con = con = await connect(self._dsn, name="tanfeng-ingest", longest_s=STATEMENT_S)
         self.epoch += 1
+        with _whole(con):
+            await self._set_up(con)
+        return con
+
+    async def _set_up(self, con: Connection) -> None:
         # a late batch into compressed chunks fails for ever otherwise; without TimescaleDB the setting means nothing
         await con.execute("SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
-        return con
+        await con.execute(f"SET lock_timeout = '{LOCK_S}s'")
+        if self._session is not None:
+            # cut off in the middle of a transaction, it would keep its locks on our registers, and our slot
+            await con.execute(SQL["end_session"], *self._session)
+        self._session = await con.fetchrow(SQL["own_session"])
 
     async def _load(self, con: Connection) -> None:
         self.version, self.directory = await load_directory(con)
         self._enterprises = frozenset(enterprise for enterprise, _ in self.directory)
+
+
+@contextmanager
+def _whole(con: BoundedConnection) -> Iterator[None]:
+    """A connection without its slot, or without the registry, is none: end it."""
+    try:
+        yield
+    except BaseException:
+        con.terminate()
+        raise
 
 
 def _outcome(lot: Lot, booked: Booked | None) -> tuple[Outcome, Sequence[Rejection]]:

@@ -6,12 +6,14 @@ A DSN may name several hosts, `postgresql://user:password@one,two/db?target_sess
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
 from services.errors import TanfengError
+from services.store.bounded import MARGIN_S, BoundedConnection, server_settings, watch_socket
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -30,7 +32,7 @@ INFINITY: Final = 2**63 - 1 + PG_EPOCH_US
 """What `infinity::timestamptz` reads as, and is written from; above every finite instant."""
 
 HOST_S: Final = 10.0
-"""How long one of several hosts may take: one that is silent must not keep us from the others."""
+"""How long one host may take to let us in: one that is silent must not keep us from the others."""
 
 _UNREACHABLE: Final = (
     OSError,
@@ -43,23 +45,25 @@ _UNREACHABLE: Final = (
 )
 
 
-async def connect(dsn: str, *, name: str) -> asyncpg.Connection[asyncpg.Record]:
-    """One connection; `name` is what pg_stat_activity shows.
+async def connect(dsn: str, *, name: str, longest_s: float | None = None) -> BoundedConnection:
+    """One connection; `name` is what pg_stat_activity shows. A statement that takes `longest_s` is ended by the server.
 
     Raises:
         TanfengError: There is no such server, database or login, or it takes no connection now.
     """
     try:
-        con = await _connected(dsn, server_settings=_server_settings(name))
+        con = await _connected(dsn, **_options(name, longest_s))
     except ValueError as problem:
         raise _no_dsn() from problem
     except _UNREACHABLE as problem:
         raise _unreachable(problem) from problem
-    await _prepare(con)
+    await _prepare(con, longest_s)
     return con
 
 
-async def open_pool(dsn: str, *, name: str, size: int = 4) -> asyncpg.Pool[asyncpg.Record]:
+async def open_pool(
+    dsn: str, *, name: str, size: int = 4, longest_s: float | None = None
+) -> asyncpg.Pool[asyncpg.Record]:
     """A pool of at most `size` connections like those of `connect`.
 
     Raises:
@@ -71,8 +75,8 @@ async def open_pool(dsn: str, *, name: str, size: int = 4) -> asyncpg.Pool[async
             min_size=1,
             max_size=size,
             connect=_connected,
-            init=_prepare,
-            server_settings=_server_settings(name),
+            init=partial(_prepare, longest_s=longest_s),
+            **_options(name, longest_s),
         )
     except ValueError as problem:
         raise _no_dsn() from problem
@@ -80,13 +84,13 @@ async def open_pool(dsn: str, *, name: str, size: int = 4) -> asyncpg.Pool[async
         raise _unreachable(problem) from problem
 
 
-async def _connected(dsn: str | None = None, **options: Any) -> asyncpg.Connection[asyncpg.Record]:  # noqa: ANN401
+async def _connected(dsn: str | None = None, **options: Any) -> BoundedConnection:  # noqa: ANN401
     """Connect by asyncpg, whose time is for all hosts together: a silent first one would use it up, every time."""
     *others, last = orders_of_hosts(dsn or "")
     for order in others:
         with suppress(TimeoutError):
-            return await asyncpg.connect(order, timeout=HOST_S, **options)
-    return await asyncpg.connect(last, **options)
+            return await asyncpg.connect(order, timeout=HOST_S, **options)  # type: ignore[no-any-return]
+    return await asyncpg.connect(last, timeout=HOST_S, **options)  # type: ignore[no-any-return]
 
 
 def orders_of_hosts(dsn: str) -> list[str]:
@@ -100,13 +104,17 @@ def orders_of_hosts(dsn: str) -> list[str]:
     return [urlunsplit(parts._replace(netloc=f"{login}{at}{order}")) for order in turned]
 
 
-def _server_settings(name: str) -> dict[str, str]:
+def _options(name: str, longest_s: float | None) -> dict[str, Any]:
     # jit costs more than it saves on short statements; zones are written out in every query that needs one.
-    return {"application_name": name, "jit": "off", "timezone": "UTC"}
+    settings = {"application_name": name, "jit": "off", "timezone": "UTC"}
+    return {"connection_class": BoundedConnection, "server_settings": settings | server_settings(longest_s)}
 
 
-async def _prepare(con: Connection) -> None:
-    await con.set_type_codec("timestamptz", schema="pg_catalog", encoder=_to_pg, decoder=_from_pg, format="tuple")
+async def _prepare(con: BoundedConnection, longest_s: float | None) -> None:
+    con.longest_s = None if longest_s is None else longest_s + MARGIN_S
+    watch_socket(con)
+    codec = con.set_type_codec("timestamptz", schema="pg_catalog", encoder=_to_pg, decoder=_from_pg, format="tuple")
+    await con.within(HOST_S, codec)
 
 
 def _to_pg(at: int) -> tuple[int]:

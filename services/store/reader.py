@@ -27,6 +27,10 @@ _LOST: Final = (
 )
 
 
+LONGEST_S: Final = 15.0
+"""A query that takes longer is ended; a server that does not end it is lost."""
+
+
 class AccessDeniedError(TanfengError):
     """There is no token where one is needed, or it is not valid."""
 
@@ -51,7 +55,7 @@ class Reader:
         """
         try:
             async with self._pool.acquire(timeout=10) as con, con.transaction(readonly=True):
-                await con.execute("SET LOCAL statement_timeout = '15s'; SET LOCAL plan_cache_mode = force_custom_plan")
+                await con.execute("SET LOCAL plan_cache_mode = force_custom_plan")
                 yield con
         except asyncpg.QueryCanceledError as problem:
             raise UnavailableError(
@@ -84,5 +88,5 @@ class Reader:
 @asynccontextmanager
 async def open_reader(dsn: str, *, anonymous_role: str = "", size: int = 4) -> AsyncIterator[Reader]:
     """A reader whose pool closes when left."""
-    async with await open_pool(dsn, name="tanfeng-api", size=size) as pool:
+    async with await open_pool(dsn, name="tanfeng-api", size=size, longest_s=LONGEST_S) as pool:
         yield Reader(pool, anonymous_role)

@@ -30,19 +30,19 @@ _GONE: Final = (
 
 
 @asynccontextmanager
-async def visit(dsn: str, *, name: str) -> AsyncIterator[Connection]:
+async def visit(dsn: str, *, name: str, longest_s: float | None = None) -> AsyncIterator[Connection]:
     """A connection that is closed at the end.
 
     Raises:
         TanfengError: The database cannot be reached, or went away meanwhile.
     """
-    con = await connect(dsn, name=name)
+    con = await connect(dsn, name=name, longest_s=longest_s)
     try:
         yield con
     except _AWAY as problem:
         raise _went_away(problem) from problem
     finally:
-        con.terminate() if con.is_closed() else await con.close(timeout=5)
+        await con.close()
 
 
 def told(problem: BaseException) -> TanfengError | None:

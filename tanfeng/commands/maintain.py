@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _log = structlog.get_logger("maintain")
+LONGEST_S = 1800.0
+"""Compressing a chunk may take minutes. One statement that takes longer is ended, and tried again next time."""
 
 
 def add(app: typer.Typer) -> None:
@@ -63,7 +65,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 async def _once(dsn: str, limits: Limits) -> list[Run] | None:
-    async with visit(dsn, name="tanfeng-maintain") as con:
+    async with visit(dsn, name="tanfeng-maintain", longest_s=LONGEST_S) as con:
         return await maintain(con, limits)
 
 

@@ -267,3 +267,10 @@ UPDATE core.register_state s SET
           AND NOT EXISTS (SELECT FROM core.doubt d WHERE d.register_id = r.register_id AND d.read_at = r.read_at)
         ORDER BY r.read_at LIMIT 1)) END
 WHERE s.register_id = $1;
+
+-- name: own_session
+SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid();
+
+-- name: end_session
+-- An earlier session of ours, by the process and its beginning: numbers of processes come again.
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2;
