@@ -195,7 +195,7 @@ def _warnings() -> list[tuple[Json, int, int]]:
     alerts = {"unit": COUNT, "thresholds": words.ALERTS}
     return [
         (stat("超预算或将超", "有未决预算预警的预算数。Budgets with an open warning.", BUDGETS_OVER, **alerts), 4, 3),
-        (stat("PUE 高于 1.5", "有未决 PUE 预警的数据中心数。Data centres with an open PUE warning.",
+        (stat("PUE 高于限值", "有未决 PUE 预警的数据中心数。Data centres with an open PUE warning.",
               open_count("PUE 预警", "rule IN ('PueHigh', 'PueReportedHigh')"), **alerts), 4, 3),
         (stat("静默表计", "已断报的表计数，名单见下。Meters that stopped reporting; listed below.",
               SILENT_COUNT, **alerts), 4, 3),

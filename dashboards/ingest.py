@@ -90,6 +90,7 @@ SELECT rule AS "规则", evaluated_at AS "上次", seconds AS "用时", observed
 FROM report.evaluations
 ORDER BY problem NULLS LAST, evaluated_at
 """
+OWN_RULES: Final = "rule IN ('IngestLagHigh', 'ClockDiffers', 'DataConflict')"
 
 
 def build() -> Json:
@@ -105,7 +106,7 @@ def build() -> Json:
             [(_slots(), 12, 7), (_batches(), 12, 7)],
             [(_codes(), 24, 9)],
             [(_evaluations(), 24, 7)],
-            [(warnings_table("rule IN ('IngestLagHigh', 'DataConflict')", title="接入预警 Warnings"), 24, 6)],
+            [(warnings_table(OWN_RULES, title="接入预警 Warnings"), 24, 6)],
         ),
         time=("now-6h", "now"),
     )

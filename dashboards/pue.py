@@ -58,13 +58,16 @@ FROM report.pue_current p
 WHERE p.{MINE}
 ORDER BY p.site_zh, array_position(ARRAY['1h', '24h', '1d', '30d', '1mo', '12mo'], p.span)
 """
+WITH_LIMIT: Final = f"""CROSS JOIN LATERAL (
+    VALUES ({SITE}, pue_ratio), ({SITE} || ' 限值', limit_ratio)
+) AS l (metric, pue)"""
 CURVE: Final = f"""
-SELECT ends_at AS time, {SITE} AS metric, pue_ratio AS pue FROM report.pue_1h
+SELECT ends_at AS time, l.metric, l.pue FROM report.pue_1h {WITH_LIMIT}
 WHERE {SHORT} AND on_the_hour AND {MINE} AND {_starting(1)}
 UNION ALL
-SELECT ends_at, {SITE}, pue_ratio FROM report.pue_1d WHERE {MIDDLE} AND {MINE} AND {_starting(1)}
+SELECT ends_at, l.metric, l.pue FROM report.pue_1d {WITH_LIMIT} WHERE {MIDDLE} AND {MINE} AND {_starting(1)}
 UNION ALL
-SELECT ends_at, {SITE}, pue_ratio FROM report.pue_1mo WHERE {LONG} AND {MINE} AND {_starting(31)}
+SELECT ends_at, l.metric, l.pue FROM report.pue_1mo {WITH_LIMIT} WHERE {LONG} AND {MINE} AND {_starting(31)}
 ORDER BY 1, 2
 """
 NUMBER: Final = """CASE WHEN state = 'high' AND EXISTS (
@@ -187,12 +190,12 @@ def _open() -> Json:
 def _curve() -> Json:
     return series(
         "PUE 曲线",
-        "范围 2 天内用 1 小时窗口，93 天内用 1 天窗口，更长用自然月；未知处断开。虚线：1.3、1.4、1.5。"
-        "Windows of an hour, a day or a month by range; broken where unknown.",
+        "范围 2 天内用 1 小时窗口，93 天内用 1 天窗口，更长用自然月；未知处断开。另画各场所当时的限值；虚线：1.3、1.4。"
+        "Windows of an hour, a day or a month by range; broken where unknown; beside it each site's limit then.",
         CURVE,
         decimals=2,
         soft_min=1,
-        thresholds=steps(GREEN, (1.3, YELLOW), (1.4, ORANGE), (1.5000001, ORANGE)),
+        thresholds=steps(GREEN, (1.3, YELLOW), (1.4, ORANGE)),
         lines="dashed",
         fill=0,
     )

@@ -86,6 +86,7 @@ RULE: Final = texts(
     FactorMissing=("缺因子", TEXT),
     DemandHigh=("需量超限", TEXT),
     IngestLagHigh=("入库延迟", TEXT),
+    ClockDiffers=("时钟不可信", TEXT),
     MaintenanceFailed=("维护失败", TEXT),
 )
 REJECTION_ZH: Final = texts(**{code: (each.what_zh, TEXT) for code, each in REJECTIONS.items()})

@@ -52,7 +52,7 @@ async def look(con: Connection, rule: str, now: int | None = None, **values: Any
     settings = version(rule, **values)
     async with _evaluators(con) as evaluators:
         looked = await asyncio.gather(*(look_once(each, settings, now=at) for each in evaluators))
-    found = max(looked, key=lambda each: each.steps)
+    found = max(looked, key=lambda each: (each.steps, each.observed))
     assert sum(each.steps for each in looked) == found.steps, f"two evaluators both changed alerts of {rule}"
     before = await _rows(con)
     assert (await look_once(con, settings, now=at)).steps == 0, f"a second look changed alerts of {rule}"

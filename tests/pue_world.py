@@ -108,3 +108,35 @@ async def add_hall(con: Connection, site: str, register_id: int, first: date) ->
         await con.execute("INSERT INTO core.pue_part VALUES ($1, $2, $3, 1)", boundary_id, side, register_id)
     await con.execute("INSERT INTO core.reading_day VALUES ($1, $2, 3)", register_id, first)
     await con.execute("INSERT INTO core.reported_day VALUES ($1, $2, 1, 1)", register_id, first)
+
+
+async def add_history(con: Connection, first: date, days: int, *, total: int = 400_000, it: int = 250_000) -> None:
+    """Straight into the tables: years of a declared hall's quarter-hours, each side the same amount in every one.
+
+    The registers' states say that they reported until the last day's end.
+    """
+    for path, amount in (("intake/import", total), ("ups/it", it)):
+        found = await register(con, path)
+        await con.execute(_QUARTERS, found, amount, first, days)
+        await con.execute(_DAYS, found, amount, first, days)
+        await con.execute(
+            "UPDATE core.register_state SET newest_at = ($2::date + $3::int)::timestamp AT TIME ZONE 'Asia/Shanghai',"
+            " newest_value = 0 WHERE register_id = $1",
+            found,
+            first,
+            days,
+        )
+    await con.execute("ANALYZE core.energy_15m, core.energy_day, core.register_state")
+
+
+_QUARTERS = """
+INSERT INTO core.energy_15m
+SELECT $1, at, $2, 0, 900, 0, now()
+FROM generate_series($3::date::timestamp AT TIME ZONE 'Asia/Shanghai',
+                     ($3::date + $4::int)::timestamp AT TIME ZONE 'Asia/Shanghai' - interval '15 minutes',
+                     interval '15 minutes') AS at
+"""
+_DAYS = """
+INSERT INTO core.energy_day
+SELECT $1, $3::date + n, $2 * 96, 0, 86400, 0, now() FROM generate_series(0, $4::int - 1) AS n
+"""

@@ -31,17 +31,20 @@ class Episode:
     is_firing: bool = False
 
 
-def episodes(points: Sequence[Observation], duration_us: int, *, firing_since: int | None = None) -> list[Episode]:
+def episodes(
+    points: Sequence[Observation], duration_us: int, *, firing_since: int | None = None, is_cut: bool = False
+) -> list[Episode]:
     """The episodes of one subject's points, which are in order of time.
 
     Args:
         points: Signs at instants `occurred_at`.
         duration_us: How long bad points must span to fire.
         firing_since: It fires already before the first point, since this instant.
+        is_cut: The series goes on after the last point.
     """
     found: list[Episode] = []
     current = None if firing_since is None else Episode(firing_since, None, is_firing=True)
-    known = _without_unknown_end(points)
+    known = points if is_cut else _without_unknown_end(points)
     for point in known:
         if current is not None and current.is_firing:
             if point.sign is Sign.GOOD:

@@ -35,9 +35,17 @@ def restart(since: int, duration_us: int, stored: Sequence[Alert]) -> int:
 
 
 def decide_windows(
-    points: Sequence[Observation], stored: Sequence[Alert], start: int, conduct: Conduct, now: int
+    points: Sequence[Observation],
+    stored: Sequence[Alert],
+    start: int,
+    conduct: Conduct,
+    now: int,
+    until: int | None = None,
 ) -> list[Change]:
     """The changes for one subject.
+
+    What goes on at `until` is left to the slice after it. A new alert waits there as ended if a later one is open, for
+    only one may be; it goes on, or ends elsewhere, by that slice.
 
     Args:
         points: All points of the series later than `start`, in order.
@@ -45,14 +53,21 @@ def decide_windows(
         start: What `restart` gave.
         conduct: The rule's.
         now: By the database's clock.
+        until: Later points exist, but belong to another slice.
     """
+    is_later_open = until is not None and any(each.is_open and each.occurred_at > until for each in stored)
+    stored = [each for each in stored if until is None or each.occurred_at <= until]
     carried = next((each for each in stored if each.fired_at is not None and each.fired_at <= start), None)
-    found = episodes(points, conduct.duration_us, firing_since=carried.occurred_at if carried else None)
+    firing_since = carried.occurred_at if carried else None
+    found = episodes(points, conduct.duration_us, firing_since=firing_since, is_cut=until is not None)
     changes = []
     left = sorted(stored, key=lambda each: each.occurred_at)
     new: list[Change | None] = []
-    for episode in found:
-        alert = next((each for each in left if _overlap(each, episode)), None)
+    for each in found:
+        alert = next((one for one in left if _overlap(one, each)), None)
+        episode = each if until is None else _cut(each, alert, until, is_later_open=is_later_open)
+        if alert is None and is_later_open and not episode.is_firing:
+            continue  # the next slice reads it from its beginning
         if alert is None:
             new.append(_newest(_new(episode, conduct, now), points))
         else:
@@ -60,6 +75,15 @@ def decide_windows(
             changes.append(_newest(_matched(alert, episode, conduct, now), points))
     # what ends comes before what begins: of one subject only one may be open
     return [each for each in [*(withdrawn(alert, now) for alert in left), *changes, *new] if each is not None]
+
+
+def _cut(episode: Episode, alert: Alert | None, until: int, *, is_later_open: bool) -> Episode:
+    """One that goes on at the end of a slice ends where its alert is known to, or for now there if another is open."""
+    if episode.ended_at is not None:
+        return episode
+    if alert is not None and alert.ended_at is not None and alert.ended_at > until:
+        return replace(episode, ended_at=alert.ended_at)
+    return replace(episode, ended_at=until) if is_later_open else episode
 
 
 def _overlap(alert: Alert, episode: Episode) -> bool:

@@ -1,6 +1,7 @@
 """The evaluator's loop: after each booking, coalesced, and by a timer, every rule that is due is looked for.
 
-A rule whose look fails is logged, counted and remembered with its problem; the others go on.
+A rule whose look fails is logged, counted and remembered with its problem; the others go on. While the database's clock
+is not believed, ClockDiffers alone is looked for.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from services.clocks import Clock
 from services.evaluator.once import look_once
+from services.evaluator.trust import Trust
 from services.rules.catalogue import RULES
 from services.rules.file import default_rules, from_settings
-from services.store.evaluations import booked_times, clock, save_look
+from services.store.evaluations import booked_times, moment, save_look
 from services.store.pool import connect
 from services.store.problems import StoreAwayError, away_problems
 from services.store.rules import add_missing
@@ -30,6 +33,9 @@ POLL_S: Final = 0.25
 """How often it is asked whether anything was booked: booking itself tells nobody, so that nobody can hold it up."""
 PAUSE_S: Final = 0.5
 """At least this long between two rounds, however many commits come: they are one round's news together."""
+STOP_S: Final = 2.0
+"""A look that has not ended so long after being told to stop is cut off: nothing of it stands, the next one does it."""
+CLOCK_RULE: Final = "ClockDiffers"
 _RETRY_S: Final = 2.0
 LONGEST_S: Final = 45.0
 """A statement that takes longer is ended; a server that does not end it is lost."""
@@ -39,15 +45,19 @@ _log = structlog.get_logger("evaluate")
 class Evaluator:
     """Looks for all rules, round after round, on one connection that it renews."""
 
-    def __init__(self, dsn: str, stop: asyncio.Event, *, timer_s: float = TIMER_S) -> None:
+    def __init__(self, dsn: str, stop: asyncio.Event, *, timer_s: float = TIMER_S, clock: Clock | None = None) -> None:
         self.rounds = 0
+        self.well_at = 0.0
+        """When the latest round ended in which every look succeeded and the clock was believed (monotonic; 0: none)."""
         self.failures: dict[str, int] = {}
         self._dsn = dsn
         self._stop = stop
         self._timer_s = timer_s
+        self._trust = Trust(clock or Clock())
         self._shipped = {name: version.settings for name, version in default_rules().items()}
         self._seen = -1
         """How often something had been booked when we last began to look."""
+        self._failed = False
         self._wanted: dict[str, bool] = {}
         """Rules that something was booked for since their last look."""
         self._looked: dict[str, float] = {}
@@ -64,6 +74,7 @@ class Evaluator:
 
     async def _connected(self) -> None:
         con = await connect(self._dsn, name="tanfeng-evaluate", longest_s=LONGEST_S)
+        cut_off = asyncio.create_task(self._cut_off(con))
         try:
             self._seen = -1
             while not self._stop.is_set():
@@ -71,7 +82,14 @@ class Evaluator:
                 await self.round(con)
                 await self._sleep(PAUSE_S)
         finally:
+            cut_off.cancel()
             await con.close()
+
+    async def _cut_off(self, con: Session) -> None:
+        """Once told to stop, wait for a look that is at work, but not for long."""
+        await self._stop.wait()
+        await asyncio.sleep(STOP_S)
+        con.terminate()
 
     async def round(self, con: Session) -> int:
         """Look for every rule that is due; gives how many steps the alerts took."""
@@ -80,10 +98,14 @@ class Evaluator:
             self._seen = times
             self._wanted = dict.fromkeys(RULES, True)
         steps = 0
+        self._failed = not await self._trust.look(con)
         for version in (await self._versions(con)).values():
-            if self._is_due(version, time.monotonic()):
+            is_judged = self._trust.is_good or version.rule.name == CLOCK_RULE
+            if is_judged and self._is_due(version, time.monotonic()) and not self._stop.is_set():
                 steps += await self._look(con, version)
         self.rounds += 1
+        if not self._failed:
+            self.well_at = time.monotonic()
         if steps:
             _log.info("round", steps=steps, seconds=round(time.monotonic() - started, 3))
         return steps
@@ -105,10 +127,13 @@ class Evaluator:
         except Exception as problem:
             if con.is_closed():
                 raise
+            self._failed = True
             self.failures[name] = self.failures.get(name, 0) + 1
             _log.exception("rule failed", rule=name, failures=self.failures[name])
-            await save_look(con, name, await clock(con), 0, 0, f"{type(problem).__name__}: {problem}")
+            await save_look(con, name, await moment(con), 0, 0, f"{type(problem).__name__}: {problem}")
             return 0
+        if not looked.is_done:
+            self._wanted[name] = True
         if looked.steps:
             _log.info("rule", rule=name, observed=looked.observed, steps=looked.steps, seconds=round(looked.seconds, 3))
         return looked.steps

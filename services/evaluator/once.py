@@ -13,13 +13,13 @@ from services.alerting.life import ended
 from services.alerting.model import Sign, State
 from services.alerting.occurrences import decide_occurrences
 from services.alerting.states import decide_states
-from services.alerting.windows import decide_windows, restart
-from services.evaluator.watchers import WATCHERS, WINDOW_WATCHERS
-from services.model import HOUR_US, SECOND_US
+from services.evaluator.watchers import WATCHERS
+from services.evaluator.windows import look_at_windows
+from services.model import SECOND_US
 from services.rules.model import Mode
 from services.rules.words import summaries
-from services.store.alerts import alerts_since, closed_alerts, newest_alerts, open_alerts, write_changes
-from services.store.evaluations import clock, lock_rule, mark_of, save_look
+from services.store.alerts import closed_alerts, newest_alerts, open_alerts, write_changes
+from services.store.evaluations import lock_rule, mark_of, moment, save_look
 from services.store.watch.look import Look
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 MARGIN_US: Final = 360 * SECOND_US
 """A row is dated by its transaction's start, and a transaction may take five minutes to commit."""
-QUIET_US: Final = HOUR_US
-"""How far back an open alert is looked at again when nothing of it changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,8 @@ class Looked:
     observed: int
     steps: int
     seconds: float
+    is_done: bool = True
+    """Whether nothing is left of what was to be looked at; else the next look goes on where this one stopped."""
 
 
 async def look_once(con: Connection, version: RuleVersion, *, now: int | None = None) -> Looked:
@@ -52,52 +52,36 @@ async def look_once(con: Connection, version: RuleVersion, *, now: int | None = 
     started, rule = time.monotonic(), version.rule.name
     async with con.transaction():
         await lock_rule(con, rule)
-        mark = await clock(con)
-        at = mark if now is None else now
+        present_moment = await moment(con)
+        at = present_moment.at if now is None else now
         present = await open_alerts(con, rule)
         if not version.enabled:
             steps = await write_changes(con, [ended(alert, at, at) for alert in present.values()], at)
             return Looked(rule, 0, steps, time.monotonic() - started)
-        since = await mark_of(con, rule) - MARGIN_US
-        look = Look(version, at, since, frozenset(present))
-        observed, changes = await _decide(con, look, present)
+        mark = await mark_of(con, rule)
+        since = min(mark.at, present_moment.at) - MARGIN_US
+        look = Look(version, at, since, frozenset(present), mark.age)
+        observed, changes, is_done = await _decide(con, look, present)
         steps = await write_changes(con, [_worded(change, version) for change in changes], at)
         seconds = time.monotonic() - started
-        await save_look(con, rule, mark, seconds, observed)
-    return Looked(rule, observed, steps, seconds)
+        await save_look(con, rule, present_moment, seconds, observed)
+    return Looked(rule, observed, steps, seconds, is_done)
 
 
-async def _decide(con: Connection, look: Look, present: dict[str, Alert]) -> tuple[int, list[Change]]:
+async def _decide(con: Connection, look: Look, present: dict[str, Alert]) -> tuple[int, list[Change], bool]:
+    """How much was seen, what changes, and whether that was everything."""
     version = look.version
     rule, conduct = version.rule.name, version.conduct
     if version.rule.mode is Mode.WINDOWS:
-        return await _decide_windows(con, look, present)
+        return await look_at_windows(con, look, present)
     seen = await WATCHERS[rule](con, look)
     if version.rule.mode is Mode.OCCURRENCES:
         stored = await newest_alerts(con, rule, [each.subject for each in seen])
-        return len(seen), decide_occurrences(seen, stored, conduct, look.now)
+        return len(seen), decide_occurrences(seen, stored, conduct, look.now), True
     moments = {(alert.subject, alert.occurred_at) for alert in present.values()}
     begun = [(each.subject, each.occurred_at) for each in seen if each.sign is Sign.BAD]
     closed = await closed_alerts(con, rule, [each for each in begun if each not in moments])
-    return len(seen), decide_states(seen, present, closed, conduct, look.now)
-
-
-async def _decide_windows(con: Connection, look: Look, present: dict[str, Alert]) -> tuple[int, list[Change]]:
-    rule, conduct = look.version.rule.name, look.version.conduct
-    watcher = WINDOW_WATCHERS[rule]
-    subjects = await watcher.touched(con, look)
-    for subject in present:
-        subjects.setdefault(subject, look.now - QUIET_US)
-    starts = {}
-    for subject, since in subjects.items():
-        near = await alerts_since(con, rule, subject, since - conduct.duration_us)
-        starts[subject] = restart(since, conduct.duration_us, near)
-    points = await watcher.points(con, look, starts) if starts else {}
-    changes: list[Change] = []
-    for subject, start in starts.items():
-        stored = await alerts_since(con, rule, subject, start)
-        changes += decide_windows(points.get(subject, []), stored, start, conduct, look.now)
-    return sum(map(len, points.values())), changes
+    return len(seen), decide_states(seen, present, closed, conduct, look.now), True
 
 
 def _worded(change: Change, version: RuleVersion) -> Change:

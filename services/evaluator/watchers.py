@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from services.outlook import forecast_budgets
 from services.store.watch import pue
 from services.store.watch.budgets import budget_exceeded, budget_forecast, budget_pace, intensity_high
+from services.store.watch.clock_differs import clock_differs
 from services.store.watch.clocks import clock_behind
 from services.store.watch.demand import Demand
 from services.store.watch.figures import backdated_change, factor_missing
@@ -39,8 +40,16 @@ class WindowWatcher(Protocol):
     async def touched(self, con: Connection, look: Look) -> dict[str, int]:
         """Subjects whose figures may have changed, and from when on."""
 
-    async def points(self, con: Connection, look: Look, starts: Mapping[str, int]) -> dict[str, list[Observation]]:
-        """The windows of each subject that end after its start, in order."""
+    async def extents(self, con: Connection, look: Look, subjects: list[str]) -> dict[str, tuple[int, int]]:
+        """Between which instants the windows of each subject end; one that is not there has none."""
+
+    def step_us(self, look: Look) -> int:
+        """How far apart the ends of two windows are."""
+
+    async def points(
+        self, con: Connection, look: Look, spans: Mapping[str, tuple[int, int]]
+    ) -> dict[str, list[Observation]]:
+        """The windows of each subject that end in (start, until], in order."""
 
 
 WATCHERS: Final[Mapping[str, Watcher]] = {
@@ -56,6 +65,7 @@ WATCHERS: Final[Mapping[str, Watcher]] = {
     "BackdatedChange": backdated_change,
     "FactorMissing": factor_missing,
     "IngestLagHigh": ingest_lag,
+    "ClockDiffers": clock_differs,
     "MaintenanceFailed": maintenance_failed,
     "BudgetExceeded": budget_exceeded,
     "BudgetPaceHigh": budget_pace,

@@ -52,8 +52,8 @@ _ALL: Final = (
         Severity.WARNING,
         "运营方自报 PUE 偏高",
         "Reported PUE high",
-        "{place_zh}：运营方自报 PUE {value}（{window}），限值 {limit}。请运营方说明，并接入电量表核实",
-        "{place_en}: its operator reports a PUE of {value} ({window}), limit {limit}. Ask why; connect energy meters",
+        "{place_zh}：运营方自报 PUE {value}（{window}），限值 {limit}；{meters_zh}。请运营方说明，接入或修复电量表核实",
+        "{place_en}: its operator reports a PUE of {value} ({window}), limit {limit}; {meters_en}. Ask why; meter it",
         _PUE | _above("1.5", "1.45", "1h"),
     ),
     Rule(
@@ -257,6 +257,16 @@ _ALL: Final = (
         "采集滞后 {value} 秒（限值 {limit}）：{why_zh}。查看采集进程、消息代理与数据库",
         "Ingest lags by {value} s, limit {limit}: {why_en}. Look at ingest, the broker and the database",
         _above("120", "60", "1m"),
+    ),
+    Rule(
+        "ClockDiffers",
+        Mode.STATES,
+        Severity.CRITICAL,
+        "时钟不可信",
+        "A clock is not believed",
+        "{program_zh}：{why_zh}，相差 {ahead_s} 秒；{held_zh}。核对各机器的时钟同步（chronyc tracking）",
+        "{program_en}: {why_en}, by {ahead_s} s; {held_en}. Check the clocks of all machines (chronyc tracking)",
+        _parameters(lasts=(scalars.duration, "10m")),
     ),
     Rule(
         "MaintenanceFailed",

@@ -9,6 +9,7 @@ from services.errors import TanfengError
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from services.store.pool import Connection
@@ -65,8 +66,10 @@ async def pue_at(con: Connection, window: str, ends_at_us: int) -> list[Pue]:
     return await pue_between(con, window, ends_at_us, ends_at_us)
 
 
-async def pue_between(con: Connection, window: str, since_us: int, until_us: int) -> list[Pue]:
-    """The windows that end in [since, until], in order of their ends.
+async def pue_between(
+    con: Connection, window: str, since_us: int, until_us: int, *, sites: Sequence[str] | None = None
+) -> list[Pue]:
+    """The windows that end in [since, until], in order of their ends; those of `sites` alone where they are given.
 
     Raises:
         TanfengError: There is no such window.
@@ -74,4 +77,4 @@ async def pue_between(con: Connection, window: str, since_us: int, until_us: int
     if window not in WINDOW_DAYS:
         raise TanfengError(f"there is no PUE over {window!r}", f"use one of {', '.join(WINDOW_DAYS)}")
     statement = SQL["pue_between"].format(span=window)
-    return [Pue(*row.values()) for row in await con.fetch(statement, since_us, until_us, WINDOW_DAYS[window])]
+    return [Pue(*row.values()) for row in await con.fetch(statement, since_us, until_us, WINDOW_DAYS[window], sites)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.store import clock_doubts as clocks
 from services.store.access import act_as
 from services.store.evaluations import clock
 from services.store.pool import connect
@@ -56,6 +57,34 @@ async def test_messages_that_wait_for_minutes_in_ingest_are_told_until_they_do_n
     await con.execute(SQL["ingest_minute"], now + 4 * MINUTE_US, 0, 1, 1, 0, 0, 0, 80)
     await look(con, "IngestLagHigh", now + 4 * MINUTE_US, for_="0s")
     assert [row["state"] for row in await alerts(con, "IngestLagHigh")] == ["resolved"]
+
+
+@pytest.mark.fires("ClockDiffers")
+async def test_a_clock_in_doubt_is_told_and_for_ten_minutes_after_its_end(con: Connection) -> None:
+    """A jump that was over between two looks is told too; a program that died in doubt is not told for ever."""
+    await clocks.doubt(con, "ingest 0", clocks.DIFFERS, -HOUR_US)
+    now = await clock(con)
+    await look(con, "ClockDiffers", now)
+    (alert,) = await alerts(con, "ClockDiffers")
+    assert (alert["subject"], alert["state"], alert["historical"]) == ("ingest 0", "firing", False)
+    assert "采集 0：与数据库的时钟不一致，相差 -3600 秒；消息暂不确认" in alert["summary_zh"]
+    await clocks.believe(con, "ingest 0")
+    await clocks.doubt(con, "evaluate", clocks.JUMPED, HOUR_US)
+    await clocks.believe(con, "evaluate")
+    await look(con, "ClockDiffers", now + 5 * MINUTE_US)
+    assert [row["state"] for row in await alerts(con, "ClockDiffers")] == ["firing", "firing"]
+    await clocks.doubt(con, "ingest 1", clocks.READINGS, HOUR_US)
+    await look(con, "ClockDiffers", now + 12 * MINUTE_US)
+    assert [row["state"] for row in await alerts(con, "ClockDiffers")] == ["resolved", "resolved"]
+
+
+@pytest.mark.stays_quiet("ClockDiffers")
+async def test_clocks_that_nobody_doubts_are_not_told(con: Connection) -> None:
+    """Nor is a doubt that ended an hour ago."""
+    await clocks.doubt(con, "ingest 0", clocks.DIFFERS, -HOUR_US)
+    await clocks.believe(con, "ingest 0")
+    await look(con, "ClockDiffers", await clock(con) + HOUR_US)
+    assert await alerts(con, "ClockDiffers") == []
 
 
 async def test_an_enterprise_sees_its_own_alerts_and_the_district_all(con: Connection) -> None:

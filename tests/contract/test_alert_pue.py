@@ -261,3 +261,38 @@ async def test_a_reported_pue_close_to_the_measured_one_does_not_disagree(con: C
     end = await reported(con, ["1.35"] * 4)
     await look(con, "PueDisagrees", end, **HOURLY)
     assert await alerts(con, "PueDisagrees") == []
+
+
+@pytest.mark.fires("PueReportedHigh")
+async def test_a_reported_pue_warns_where_declared_meters_deliver_nothing_until_they_do(con: Connection) -> None:
+    """2.3 over meters that never came is told, with what is missing; once the meters deliver, they decide."""
+    await declare(con)
+    end = await reported(con, ["2.3"] * 4)
+    await look(con, "PueReportedHigh", end, **HOURLY)
+    (alert,) = await alerts(con, "PueReportedHigh")
+    assert (alert["state"], alert["value"]) == ("firing", Decimal("2.3"))
+    assert "运营方自报 PUE 2.3（1h），限值 1.5；已登记的电量表无数据" in alert["summary_zh"]
+    assert "its declared meters deliver nothing" in alert["summary_en"]
+    later = end + 2 * HOUR_US
+    await reported(con, ["2.3"] * 2, first=end)
+    for path, level in (("intake/import", 1300), ("ups/it", 1000)):
+        quarters = [Decimal(level) / 4] * 8
+        await book(con, path, running(end, QUARTER_US, quarters))
+    await look(con, "PueReportedHigh", later, **HOURLY)
+    assert [row["state"] for row in await alerts(con, "PueReportedHigh")] == ["resolved"]
+
+
+@pytest.mark.fires("PueHigh")
+async def test_the_limit_is_the_sites_own_from_its_day_on(con: Connection) -> None:
+    """A new building's 1.25, from the second day on: a PUE of 1.3 is allowed until then."""
+    day = START + DAY_US
+    changed = "{category: 1, total: [intake/import], it: [ups/it], changes: [{from: 2026-01-06, limit: 1.25}]}"
+    await declare(con, changed)
+    end = await hours(con, ["1.3"] * 48)
+    (alert,) = await pue_high(con, end)
+    assert day < alert["occurred_at"] <= day + HOUR_US
+    assert (alert["value"], alert["limit_value"]) == (Decimal("1.3"), Decimal("1.25"))
+    rows = await con.fetch("SELECT day, limit_ratio, state FROM report.pue_1d ORDER BY day LIMIT 2")
+    assert [(str(row["day"]), row["limit_ratio"], row["state"]) for row in rows] == [
+        ("2026-01-05", Decimal("1.5"), "ok"), ("2026-01-06", Decimal("1.25"), "high"),
+    ]  # fmt: skip

@@ -88,6 +88,18 @@ class Store:
         self.write(changes)
         return changes
 
+    def look_in_slices(self, points: list[Observation], since: int, conduct: Conduct, width: int) -> None:
+        """All that changed since an instant, `width` points of time at a look."""
+        end = max((each.occurred_at for each in points), default=since)
+        while since < end:
+            until = min(since + width, end)
+            near = self.since(since - 1 - conduct.duration_us)
+            start = restart(since - 1, conduct.duration_us, near)
+            part = [each for each in points if start < each.occurred_at <= until]
+            cut = None if until == end else until
+            self.write(decide_windows(part, self.since(start), start, conduct, NOW, cut))
+            since = until
+
     def facts(self) -> list[tuple[Any, ...]]:
         """What stands, without what was withdrawn."""
         standing = [each for each in self.alerts.values() if each.outcome is not Outcome.WITHDRAWN]
@@ -279,3 +291,28 @@ def test_a_widened_alert_that_was_acknowledged_fires_again() -> None:
     (second,) = decide_states([more], {"hall": acknowledged}, {}, conduct(0), 2 * STEP)
     assert second.after is not None
     assert (second.after.state, second.steps, second.after.raised_count) == (State.FIRING, ("widened",), 2)
+
+
+@settings(max_examples=300)
+@given(values=VALUES, duration=DURATIONS, width=st.integers(1, 12))
+def test_a_history_read_in_slices_ends_where_one_look_does(values: list[str | None], duration: int, width: int) -> None:
+    """However narrow the slices are, and wherever they cut an episode; unknown windows at a cut end what is pending."""
+    points = series(values)
+    whole, sliced = Store(), Store()
+    whole.look(points, 0, conduct(duration))
+    sliced.look_in_slices(points, 0, conduct(duration), width * STEP)
+    assert [each for each in sliced.facts() if each[1]] == [each for each in whole.facts() if each[1]]
+
+
+@settings(max_examples=300)
+@given(old=VALUES, values=VALUES, duration=DURATIONS, width=st.integers(1, 12))
+def test_a_changed_past_read_in_slices_ends_where_one_look_does(
+    old: list[str | None], values: list[str | None], duration: int, width: int
+) -> None:
+    """Late data of long ago beside alerts that stand, one of them open at the end."""
+    store, alone = Store(), Store()
+    store.look(series(old[: len(values)]), 0, conduct(duration))
+    points = series(values)
+    store.look_in_slices(points, 0, conduct(duration), width * STEP)
+    alone.look(points, 0, conduct(duration))
+    assert [each[:3] for each in store.facts() if each[1]] == [each[:3] for each in alone.facts() if each[1]]

@@ -211,7 +211,7 @@ def test_the_provider_reads_the_generated_folder() -> None:
 
 
 ANSWERS = {
-    "今日用电", "本月用电", "今日 CO₂", "本月 CO₂", "超预算或将超", "PUE 高于 1.5", "静默表计", "今日覆盖率",
+    "今日用电", "本月用电", "今日 CO₂", "本月 CO₂", "超预算或将超", "PUE 高于限值", "静默表计", "今日覆盖率",
     "预算状态 Budgets", "数据中心 PUE", "静默表计 Silent meters",
 }  # fmt: skip
 FOLD = 20

@@ -17,4 +17,5 @@ GRANT SELECT ON ALL TABLES IN SCHEMA core TO tanfeng_evaluate;
 REVOKE ALL ON core.api_token, core.ingest_session FROM tanfeng_evaluate;
 GRANT INSERT, UPDATE, DELETE ON core.alert TO tanfeng_evaluate;
 GRANT INSERT ON core.alert_step, core.budget_forecast TO tanfeng_evaluate;
-GRANT INSERT, UPDATE ON core.evaluation, core.notification, core.rule_version TO tanfeng_evaluate;
+GRANT INSERT, UPDATE ON core.evaluation, core.notification, core.rule_version, core.clock_doubt TO tanfeng_evaluate;
+GRANT INSERT, UPDATE, DELETE ON core.window_backlog TO tanfeng_evaluate;

@@ -110,19 +110,40 @@ INSERT INTO core.rule_version (rule, version, settings, author, recorded_at)
 SELECT $1, coalesce(max(version), 0) + 1, $2, $3, clock_timestamp() FROM core.rule_version WHERE rule = $1
 ON CONFLICT DO NOTHING;
 
+-- name: evaluation_now
+-- The database's time, and the oldest transaction that is not over.
+SELECT clock_timestamp() AS at, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid;
+
 -- name: evaluation_mark
-SELECT evaluated_at FROM core.evaluation WHERE rule = $1 AND evaluated_at > '-infinity';
+-- When the rule was looked at last, and how many transactions ago, as age() counts; null where that is not known, as
+-- after a restore into another server, whose transactions are counted anew.
+SELECT evaluated_at AS at, CASE WHEN evaluated_at > clock_timestamp() - interval '1 day' AND x.age >= 0 THEN x.age END AS age
+FROM core.evaluation e
+CROSS JOIN LATERAL (SELECT age((e.seen_xid % 4294967296)::text::xid) AS age) AS x
+WHERE e.rule = $1 AND e.evaluated_at > '-infinity';
 
 -- name: evaluation_newest
 SELECT max(evaluated_at) FROM report.evaluations;
 
 -- name: evaluation_save
 -- A look that failed keeps the mark of the last one that did not.
-INSERT INTO core.evaluation (rule, evaluated_at, seconds, observed, problem)
-VALUES ($1, CASE WHEN $5::text IS NULL THEN $2::timestamptz ELSE '-infinity' END, $3, $4, $5)
+INSERT INTO core.evaluation (rule, evaluated_at, seconds, observed, problem, seen_xid)
+VALUES ($1, CASE WHEN $5::text IS NULL THEN $2::timestamptz ELSE '-infinity' END, $3, $4, $5, $6)
 ON CONFLICT (rule) DO UPDATE SET
     evaluated_at = CASE WHEN excluded.problem IS NULL THEN excluded.evaluated_at ELSE evaluation.evaluated_at END,
+    seen_xid = CASE WHEN excluded.problem IS NULL THEN excluded.seen_xid ELSE evaluation.seen_xid END,
     seconds = excluded.seconds, observed = excluded.observed, problem = excluded.problem;
+
+-- name: window_backlog
+SELECT subject, since_at FROM core.window_backlog WHERE rule = $1;
+
+-- name: window_backlog_done
+DELETE FROM core.window_backlog WHERE rule = $1 AND subject = ANY($2::text[]);
+
+-- name: window_backlog_save
+INSERT INTO core.window_backlog AS b (rule, subject, since_at)
+SELECT $1, * FROM unnest($2::text[], $3::timestamptz[])
+ON CONFLICT (rule, subject) DO UPDATE SET since_at = excluded.since_at WHERE b.since_at <> excluded.since_at;
 
 -- name: maintenance_add
 INSERT INTO core.maintenance (site_id, starts_at, ends_at, reason, author)

@@ -1,7 +1,8 @@
 -- Used by services/store/pue.py. {span} is one of its windows; the filter on day is what makes it fast.
 
 -- name: pue_between
--- Windows that end in [$1, $2], measured and reported side by side; $3 is the width in days, rounded up.
+-- Windows that end in [$1, $2], measured and reported side by side; $3 is the width in days, rounded up; $4: of these
+-- sites, or of all.
 SELECT coalesce(m.enterprise, r.enterprise) AS enterprise, coalesce(m.enterprise_zh, r.enterprise_zh) AS enterprise_zh,
        coalesce(m.enterprise_en, r.enterprise_en) AS enterprise_en, coalesce(m.site, r.site) AS site,
        coalesce(m.site_zh, r.site_zh) AS site_zh, coalesce(m.site_en, r.site_en) AS site_en,
@@ -12,9 +13,11 @@ SELECT coalesce(m.enterprise, r.enterprise) AS enterprise, coalesce(m.enterprise
        r.pue_ratio AS reported_ratio, r.state AS reported_state, r.why AS reported_why,
        r.resolution_ratio AS reported_resolution_ratio, abs(m.pue_ratio - r.pue_ratio) AS apart_ratio
 FROM (SELECT * FROM report.pue_{span}
-      WHERE day BETWEEN $1::timestamptz::date - $3::int - 1 AND $2::timestamptz::date + 1 AND ends_at BETWEEN $1 AND $2) AS m
+      WHERE day BETWEEN $1::timestamptz::date - $3::int - 1 AND $2::timestamptz::date + 1 AND ends_at BETWEEN $1 AND $2
+            AND ($4::text[] IS NULL OR site = ANY($4))) AS m
 FULL JOIN (SELECT * FROM report.pue_reported_{span}
-           WHERE day BETWEEN $1::timestamptz::date - $3::int - 1 AND $2::timestamptz::date + 1 AND ends_at BETWEEN $1 AND $2) AS r
+           WHERE day BETWEEN $1::timestamptz::date - $3::int - 1 AND $2::timestamptz::date + 1 AND ends_at BETWEEN $1 AND $2
+            AND ($4::text[] IS NULL OR site = ANY($4))) AS r
     ON (r.enterprise, r.site, r.starts_at) = (m.enterprise, m.site, m.starts_at)
 ORDER BY ends_at, enterprise, site
 
@@ -71,7 +74,8 @@ gone AS (
 )
 INSERT INTO core.reported_15m AS t (register_id, starts_at, weighted, covered_us)
 SELECT register_id, starts_at, weighted, covered_us FROM quarter
-ON CONFLICT (register_id, starts_at) DO UPDATE SET weighted = excluded.weighted, covered_us = excluded.covered_us
+ON CONFLICT (register_id, starts_at) DO UPDATE SET
+    weighted = excluded.weighted, covered_us = excluded.covered_us, recorded_at = excluded.recorded_at
 WHERE (t.weighted, t.covered_us) <> (excluded.weighted, excluded.covered_us)
 
 -- name: keep_reported_days

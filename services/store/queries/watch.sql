@@ -102,14 +102,20 @@ SELECT (SELECT extract(epoch FROM $1::timestamptz - max(last_used_at))::int FROM
         WHERE minute > $1::timestamptz - interval '3 min' AND minute <= $1) AS waited_s;
 
 -- name: watch_touched
--- From when on the ledger of each register changed, by what was recorded since a moment.
+-- From when on the ledger of each register changed, by what was recorded since a moment, in transactions at most $2 old.
 SELECT register_id, min(starts_at) AS since
 FROM (
-    SELECT register_id, starts_at FROM core.energy_15m WHERE recorded_at > $1
+    SELECT register_id, starts_at FROM core.energy_15m WHERE recorded_at > $1 AND age(xmin) <= $2
     UNION ALL
-    SELECT register_id, starts_at FROM core.energy_revision WHERE recorded_until > $1 AND width = '15m'
+    SELECT register_id, starts_at FROM core.energy_revision WHERE recorded_until > $1 AND age(xmin) <= $2 AND width = '15m'
 ) AS touched
 GROUP BY register_id;
+
+-- name: watch_booked
+-- From when on each register's ledger is there at all: all of it is new to a rule that never looked.
+SELECT b.register_id, (d.day - 1)::timestamptz AS since
+FROM core.register_state b
+CROSS JOIN LATERAL (SELECT e.day FROM core.energy_day e WHERE e.register_id = b.register_id ORDER BY e.day LIMIT 1) AS d;
 
 -- name: watch_sites_of
 SELECT DISTINCT p.register_id, s.code AS site
@@ -138,6 +144,15 @@ WHERE q.at + interval '15 minutes' > $2
 GROUP BY q.at, i.enterprise, i.enterprise_zh, i.enterprise_en, i.site_zh, i.site_en
 ORDER BY q.at;
 
+-- name: watch_demand_from
+-- When the first booked day of each site's electricity intake begins.
+SELECT s.code AS site, min(d.day)::timestamp AT TIME ZONE s.zone AS first_at
+FROM core.place p
+JOIN core.site s ON s.site_id = p.site_id
+CROSS JOIN LATERAL (SELECT e.day FROM core.energy_day e WHERE e.register_id = p.register_id ORDER BY e.day LIMIT 1) AS d
+WHERE s.code = ANY($1::text[]) AND p.level = 1 AND p.carrier = 'electricity' AND p.direction = 'import'
+GROUP BY s.code, s.zone;
+
 -- name: watch_pue_sites
 -- Data centres one of whose energy registers is among these, with that register; and those whose boundary was recorded
 -- since a moment, from its first day on.
@@ -150,20 +165,33 @@ UNION ALL
 SELECT s.code, NULL, greatest(b.valid_from::timestamp AT TIME ZONE s.zone, '1970-01-01')
 FROM core.pue_boundary b
 JOIN core.site s ON s.site_id = b.site_id
-WHERE b.recorded_at > $2 AND b.recorded_until = 'infinity';
+WHERE b.recorded_at > $2 AND age(b.xmin) <= $3 AND b.recorded_until = 'infinity';
 
 -- name: watch_pue_reported
--- Data centres whose operator's register stored readings received since a moment, and the earliest of those.
-SELECT s.code AS site, r.read_at AS since, v.measured
-FROM (SELECT site_id, reported_id,
-             EXISTS (SELECT FROM core.pue_part p WHERE p.boundary_id = w.boundary_id) AS measured
-      FROM core.pue_version w WHERE reported_id IS NOT NULL) AS v
-JOIN core.site s ON s.site_id = v.site_id
+-- Data centres whose operator's reported quarter-hours were written since a moment, and the earliest of those.
+SELECT s.code AS site, q.starts_at AS since
+FROM (SELECT register_id, min(starts_at) AS starts_at FROM core.reported_15m
+      WHERE recorded_at > $1 AND age(xmin) <= $2 GROUP BY register_id) AS q
+JOIN (SELECT DISTINCT site_id, reported_id FROM core.pue_version) AS v ON v.reported_id = q.register_id
+JOIN core.site s ON s.site_id = v.site_id;
+
+-- name: watch_pue_extents
+-- Of each of these data centres: when the first day with a reading or anything booked begins, and the newest reading.
+SELECT s.code AS site, min(f.day)::timestamp AT TIME ZONE s.zone AS first_at, max(b.newest_at) AS newest_at
+FROM core.site s
 CROSS JOIN LATERAL (
-    SELECT min(read_at) AS read_at FROM core.reading
-    WHERE register_id = v.reported_id AND read_at + make_interval(secs => lag_s) > $1
-) AS r
-WHERE r.read_at IS NOT NULL;
+    SELECT p.register_id FROM core.pue_version v JOIN core.pue_part p ON p.boundary_id = v.boundary_id
+    WHERE v.site_id = s.site_id
+    UNION
+    SELECT v.reported_id FROM core.pue_version v WHERE v.site_id = s.site_id AND v.reported_id IS NOT NULL
+) AS n
+CROSS JOIN LATERAL (
+    SELECT least((SELECT min(e.day) FROM core.energy_day e WHERE e.register_id = n.register_id),
+                 (SELECT min(d.day) FROM core.reading_day d WHERE d.register_id = n.register_id)) AS day
+) AS f
+LEFT JOIN core.register_state b ON b.register_id = n.register_id
+WHERE s.code = ANY($1::text[]) AND f.day IS NOT NULL
+GROUP BY s.code, s.zone;
 
 -- name: watch_scopes
 -- Which enterprises and sites these registers' energy counts for, and from when it changed.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from services.alerting.model import Sign
 from services.alerting.thresholds import Thresholds
+from services.model import QUARTER_US
 from services.store.queries import SQL
 from services.store.watch.look import place
 from services.store.watch.touched import touched_sites
@@ -31,17 +32,31 @@ class Demand:
         sites = await touched_sites(con, look.since) if limits else {}
         return {site: since for site, since in sites.items() if site in limits}
 
-    async def points(self, con: Connection, look: Look, starts: Mapping[str, int]) -> dict[str, list[Observation]]:
-        """Quarter-hours of these sites that end after each site's start, up to now."""
+    async def extents(self, con: Connection, look: Look, subjects: list[str]) -> dict[str, tuple[int, int]]:
+        """From the first booked day of the site's intake until now; of a site that was taken off the rule, now."""
+        limits = look.version.map("limits")
+        rows = await con.fetch(SQL["watch_demand_from"], [each for each in subjects if each in limits])
+        first = {row["site"]: row["first_at"] for row in rows if row["first_at"] is not None}
+        first |= {each: look.now - QUARTER_US for each in subjects if each not in limits}
+        return {site: (at, look.now) for site, at in first.items()}
+
+    def step_us(self, look: Look) -> int:  # noqa: ARG002 - the signature of a watcher
+        """A quarter-hour."""
+        return QUARTER_US
+
+    async def points(
+        self, con: Connection, look: Look, spans: Mapping[str, tuple[int, int]]
+    ) -> dict[str, list[Observation]]:
+        """Quarter-hours of these sites that end in each site's span."""
         found = {}
         limits = look.version.map("limits")
-        for site, start in starts.items():
+        for site, (start, until) in spans.items():
             limit = limits.get(site)
             if limit is None:  # it was taken off the rule: nothing is too high any more
-                found[site] = [look.saw(site, Sign.GOOD, look.now)]
+                found[site] = [look.saw(site, Sign.GOOD, until)]
                 continue
             thresholds = Thresholds(limit, limit * look.version.number("clear_ratio"))
-            rows = await con.fetch(SQL["watch_demand"], site, start, look.now)
+            rows = await con.fetch(SQL["watch_demand"], site, start, until)
             found[site] = [_point(look, site, row, thresholds) for row in rows]
         return found
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.alerting.model import Observation
 from services.model import SECOND_US
+from services.store.evaluations import EVERY_AGE
 from services.store.pool import NEG_INFINITY
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Look:
     since: int = NEG_INFINITY
     open_subjects: Collection[str] = field(default_factory=frozenset)
     """What has an open alert now, and so must be looked at again."""
+    age: int = EVERY_AGE
+    """What was written by transactions older than this, counted in transactions, has been looked at."""
 
     def saw(self, subject: str, sign: Sign, occurred_at: int, **more: Any) -> Observation:  # noqa: ANN401 - fields of it
         """An observation of this rule."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from services.alerting.model import Sign
-from services.model import HOUR_US, iso
+from services.model import HOUR_US, QUARTER_US, iso
 from services.store.pue import Pue, pue_between
 from services.store.queries import SQL
 from services.store.watch.touched import touched_registers
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from services.store.pool import Connection
     from services.store.watch.look import Look
 
-_REPORTS_US: Final = 24 * HOUR_US
-"""How long a reported value may have lain about before it was booked."""
+_WINDOWS_US: Final = {"1h": (QUARTER_US, HOUR_US), "24h": (HOUR_US, 24 * HOUR_US), "30d": (24 * HOUR_US, 720 * HOUR_US)}
+"""Of the windows that a rule may look at: how far apart their ends are, and how wide they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,37 @@ class PueWindows:
         """Data centres one of whose registers, or whose boundary, changed, and from when on."""
         found: dict[str, int] = {}
         if self._measured:
-            registers = await touched_registers(con, look.since)
-            for row in await con.fetch(SQL["watch_pue_sites"], list(registers), look.since):
+            registers = await touched_registers(con, look.since, look.age)
+            for row in await con.fetch(SQL["watch_pue_sites"], list(registers), look.since, look.age):
                 since = row["since"] if row["since"] is not None else registers[row["register_id"]]
                 found[row["site"]] = min(since, found.get(row["site"], since))
         if self._reported:
-            for row in await con.fetch(SQL["watch_pue_reported"], look.since - _REPORTS_US):
+            for row in await con.fetch(SQL["watch_pue_reported"], look.since, look.age):
                 found[row["site"]] = min(row["since"], found.get(row["site"], row["since"]))
         return found
 
-    async def points(self, con: Connection, look: Look, starts: Mapping[str, int]) -> dict[str, list[Observation]]:
-        """The windows of these sites that end after each site's start, up to now."""
+    async def extents(self, con: Connection, look: Look, subjects: list[str]) -> dict[str, tuple[int, int]]:
+        """From each site's first day to its newest reading and a window more, or now."""
+        _, window_us = _WINDOWS_US[look.version.text("window")]
+        return {
+            row["site"]: (row["first_at"], min(look.now, (row["newest_at"] or row["first_at"]) + window_us))
+            for row in await con.fetch(SQL["watch_pue_extents"], subjects)
+        }
+
+    def step_us(self, look: Look) -> int:
+        """That of the windows the rule looks at."""
+        return _WINDOWS_US[look.version.text("window")][0]
+
+    async def points(
+        self, con: Connection, look: Look, spans: Mapping[str, tuple[int, int]]
+    ) -> dict[str, list[Observation]]:
+        """The windows of these sites that end in each site's span."""
         found: dict[str, list[Observation]] = defaultdict(list)
         window = look.version.text("window")
-        for pue in await pue_between(con, window, min(starts.values()) + 1, look.now):
-            if pue.site in starts and pue.ends_at > starts[pue.site]:
+        first, last = min(start for start, _ in spans.values()) + 1, max(until for _, until in spans.values())
+        for pue in await pue_between(con, window, first, last, sites=list(spans)):
+            start, until = spans[pue.site]
+            if start < pue.ends_at <= until:
                 found[pue.site].append(_point(look, window, pue, self._judge(look, pue)))
         return found
 
@@ -74,8 +90,13 @@ def high(look: Look, pue: Pue) -> Seen:
 
 
 def reported_high(look: Look, pue: Pue) -> Seen:
-    """The reported PUE against the limit, where no energy is metered; below 1 it is a data fault, not efficiency."""
-    if pue.state is not None:
+    """The reported PUE against the limit, where no meters are or a side's deliver nothing; where they do, they decide.
+
+    Below 1 it is a data fault, not efficiency.
+    """
+    if pue.state in {"ok", "high", "implausible"}:
+        return Seen(Sign.GOOD)
+    if pue.state is not None and pue.total_kwh is not None and pue.it_kwh is not None:
         return Seen(Sign.UNKNOWN)
     is_sound = pue.reported_state in {"ok", "high"}
     return _judged(_limits(look, pue), pue.reported_ratio if is_sound else None)
@@ -123,6 +144,18 @@ def _point(look: Look, window: str, pue: Pue, seen: Seen) -> Observation:
     )
 
 
+def _meters(pue: Pue) -> dict[str, str]:
+    """What the energy meters of the place say of the window, for who is told what its operator reports."""
+    if pue.state is None:
+        return {"meters_zh": "未接电量表", "meters_en": "no energy is metered there"}
+    if pue.total_kwh is None and pue.it_kwh is None:
+        return {"meters_zh": "已登记的电量表无数据", "meters_en": "its declared meters deliver nothing"}
+    if pue.total_kwh is None or pue.it_kwh is None:
+        zh, en = ("总表", "total") if pue.total_kwh is None else ("IT 表", "IT")
+        return {"meters_zh": f"{zh}无数据", "meters_en": f"its {en} meters deliver nothing"}
+    return {"meters_zh": "电量表有数据", "meters_en": "its meters deliver"}
+
+
 def _evidence(window: str, pue: Pue) -> dict[str, Any]:
     decimals = {
         "total_kwh": pue.total_kwh,
@@ -143,5 +176,6 @@ def _evidence(window: str, pue: Pue) -> dict[str, Any]:
         "window_ends_at": iso(pue.ends_at),
         "label": pue.label,
         "category": pue.category,
+        **_meters(pue),
         **{name: str(value) for name, value in decimals.items() if value is not None},
     }
