@@ -18,6 +18,7 @@ from services.store.acts import declare, withdraw
 from services.store.held import HeldRegister, explain, find_register, held_registers, zone_of
 from services.store.pool import INFINITY, connect
 from services.store.queries import SQL
+from services.store.steps import larger_steps
 from services.units import decimal_text
 from services.wire.outcome import RefusedError
 from services.wire.times import iso_time
@@ -93,6 +94,11 @@ async def _show(register: str, dsn: str) -> None:
         if not found:
             raise TanfengError(f"nothing is held at {register}", "see `tanfeng held list`")
         await _print_runs(con, found[0])
+        for each in await larger_steps(con, [found[0].register_id]):
+            typer.echo(
+                f"步长 / steps: 实际 moves in {each.step:f} {each.unit}, 登记 declared {each.resolution:f}; "
+                f"改为 declare resolution: {each.step:f}"
+            )
 
 
 async def _print_runs(con: Connection, held: HeldRegister) -> None:

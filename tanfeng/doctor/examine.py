@@ -16,8 +16,9 @@ from services.errors import TanfengError
 from services.store import diagnosis, maintenance, sessions
 from services.store.clocks import clocks_behind
 from services.store.queries import SQL
+from services.store.steps import larger_steps
 from services.store.visit import visit
-from tanfeng.doctor import broker_config, certificate, clocks, disk, jobs, keeping, listening, queue, versions
+from tanfeng.doctor import broker_config, certificate, clocks, disk, jobs, keeping, listening, queue, steps, versions
 from tanfeng.doctor.finding import error, unknown
 
 if TYPE_CHECKING:
@@ -91,6 +92,10 @@ async def _clocks(con: Connection, _place: Place) -> list[Finding]:
     return [clocks.database(before, there, _now_us()), clocks.meters(row, refused), clocks.behind(late)]
 
 
+async def _steps(con: Connection, _place: Place) -> list[Finding]:
+    return [steps.steps(await larger_steps(con))]
+
+
 async def _jobs(con: Connection, _place: Place) -> list[Finding]:
     errors = await diagnosis.job_errors(con, _now_us())
     return [jobs.job_errors(errors), jobs.policies(await diagnosis.policies(con))]
@@ -112,6 +117,7 @@ _QUESTIONS = {
     "server": _server,
     "schema": _schema,
     "clock": _clocks,
+    "steps": _steps,
     "jobs": _jobs,
     "maintenance": _maintenance,
     "evaluate": _evaluator,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import struct
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +20,7 @@ from services.store.booking import Booked, Books
 from services.store.held import explain, held_registers
 from services.store.pool import connect
 from services.store.rebook import rescope
+from services.store.steps import LargerStep, larger_steps
 from services.store.verify import verify
 from tanfeng.cli import app
 from tests.faults import LEVEL, STEP, TEN, at, clean
@@ -31,6 +35,8 @@ METER = Version(
     max_rate=Decimal(1200), resolution=Decimal(1), modulus=None, interval_us=QUARTER_US, gap_us=HOUR_US,
     slack_us=60 * SECOND_US, noise=Decimal(1),
 )  # fmt: skip
+
+FINE = replace(METER, resolution=Decimal("0.01"), noise=Decimal("0.01"))
 
 
 @pytest.fixture
@@ -109,6 +115,38 @@ async def test_an_undeclared_swap_is_explained_and_decided(con: Connection, edit
         await withdraw(con, number, author="tester")
     assert await total(con) == 30_000 - STEP
     assert await findings(con) == []
+
+
+async def test_a_register_that_moves_in_float32_steps_is_told_the_step_to_declare(
+    con: Connection, edition_database: str
+) -> None:
+    """At 1,000,000 kWh the step is 0.0625; the register beside it moves in hundredths and is told nothing."""
+    rnd = Random(3)
+    names = {}
+    for code in ("m2", "m3"):
+        names[code] = await add_register(con, await add_meter(con, meter=code), "total_increasing", [FINE])
+    value = Decimal("1000000.10")
+    for n in range(40):
+        value += Decimal(rnd.randint(1, 3000)) / 100
+        narrow = struct.unpack("f", struct.pack("f", float(value)))[0]
+        for code, sent in (("m2", Decimal(narrow)), ("m3", value)):
+            thousandths = sent * 1000
+            text = None if thousandths == int(thousandths) else str(sent)
+            instant = to_us(at(0)) + n * QUARTER_US
+            await put(con, [Arrival(names[code], instant, round(thousandths), text, instant)])
+    assert await larger_steps(con) == [LargerStep("works/m2/import", "kWh", Decimal("0.01"), Decimal("0.0625"))]
+    assert await larger_steps(con, [names["m3"]]) == []
+    await put(con, [Arrival(names["m2"], to_us(at(0)) + 41 * QUARTER_US, 0, None, to_us(at(0)))])
+    said = await asyncio.to_thread(
+        CliRunner().invoke, app, ["held", "show", "works/m2/import", "--dsn", edition_database]
+    )
+    assert "moves in 0.0625 kWh, 登记 declared 0.01" in said.output
+
+
+async def put(con: Connection, arrivals: Sequence[Arrival]) -> None:
+    """Book them in one transaction."""
+    async with con.transaction():
+        await Books().book(con, arrivals)
 
 
 async def test_an_act_is_declared_in_the_zone_of_its_site_where_the_time_names_none(
