@@ -93,7 +93,8 @@ async def test_rebuilt_books_are_what_the_readings_say_and_what_they_were_is_kep
         " WHERE width = '15m' AND recorded_from <= $1 AND $1 < recorded_until",
         moment,
     )
-    newest = dict(await con.fetch("SELECT register_id, newest_at FROM core.register_state"))
+    states = await con.fetch("SELECT register_id, newest_at FROM core.register_state")
+    newest = {row["register_id"]: row["newest_at"] for row in states}
     closed = {tuple(row) for row in before if row["starts_at"] + QUARTER <= newest[row["register_id"]]}
     assert closed <= {tuple(row) for row in as_of}
     causes = await con.fetch("SELECT DISTINCT cause FROM core.energy_revision WHERE recorded_until > $1", moment)
