@@ -79,7 +79,7 @@ class Drainer:
                 async with asyncio.timeout(VISIT_S):
                     is_gone = await self._leave_nothing(slot, epoch)
         finally:
-            if epoch == self.intake.epoch:  # else the lock went with its connection
+            if epoch == self.intake.epoch:  # else the lease went with its connection
                 await self.intake.release(slot, forget=is_gone)
 
     async def _leave_nothing(self, slot: int, epoch: int) -> bool:

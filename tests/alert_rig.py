@@ -18,10 +18,13 @@ from services.evaluator.once import look_once
 from services.model import Arrival
 from services.rules.catalogue import RULES
 from services.rules.model import RuleVersion
+from services.store import leases
 from services.store.alert_acts import acknowledge
 from services.store.booking import Books
 from services.store.evaluations import clock
 from services.store.pool import NEG_INFINITY, connect
+from services.store.queries import SQL
+from services.store.slots import lease_name
 from tests.registers import add_meter, add_register
 
 if TYPE_CHECKING:
@@ -127,6 +130,12 @@ async def add_counter(con: Connection, enterprise: str = "works", meter: str = "
     """An electricity register `import` of a meter of its own, at a site of its own; gives its id."""
     meter_id = await add_meter(con, enterprise, meter)
     return await add_register(con, meter_id, "total_increasing", [replace(POLICY, **policy)])
+
+
+async def count_batch(con: Connection, *row: int) -> None:
+    """Count a batch of slot 0 as its worker would: instant, slot, messages, readings four times, and the wait in ms."""
+    assert await leases.claim(con, lease_name(0), "tests", 60)
+    assert await con.execute(SQL["ingest_minute"], *row, "tests") == "INSERT 0 1"
 
 
 async def take(con: Connection, register_id: int, readings: Iterable[tuple[int, int]], received: int = 0) -> None:

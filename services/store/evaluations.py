@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from services.store.leases import take_turn
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ async def clock(con: Connection) -> int:
 
 async def lock_rule(con: Connection, rule: str) -> None:
     """Wait for the turn to look for a rule; it ends with the transaction."""
-    await con.execute(SQL["alert_lock"], rule)
+    await take_turn(con, f"rule {rule}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -42,13 +43,14 @@ RECLAIM_S: Final = 5.0
 """How long to wait for a slot: until the server notices that our earlier connection died, or its visitor is done."""
 
 _PROBE_S: Final = 5.0
+_NOT_OURS: Final = "INSERT 0 0"
 
 
 class StaleDirectoryError(PassedOnError):
     """The registry has changed since the lot was decoded: reload, and decode it again."""
 
 
-class SlotLostError(Exception):
+class SlotLostError(PassedOnError):
     """Another worker holds our slot now, and its session at the broker."""
 
 
@@ -84,11 +86,13 @@ class Intake:
         self._enterprises: frozenset[str] = frozenset()
         self.directory: Mapping[tuple[str, str], MeterRef] = {}
         self.slot = -1
+        self._holder = token_hex(16)
+        """By which our leases know us."""
         self.session = ""
         """The secret part of our client id."""
         self.using = asyncio.Lock()
         self.epoch = 0
-        """Rises with every connection: locks taken in an earlier epoch are lost."""
+        """Rises with every connection: a lease taken in an earlier epoch may be another's by now."""
 
     async def open(self, preferred: int | None) -> None:
         """Connect, claim a slot and load the registry.
@@ -134,7 +138,7 @@ class Intake:
         """Book the lot and record its rejections in one transaction, and how long its oldest message had waited.
 
         Raises:
-            StaleDirectoryError, RefusedRowsError, StoreAwayError: nothing is committed.
+            StaleDirectoryError, SlotLostError, RefusedRowsError, StoreAwayError: nothing is committed.
         """
         async with self.using:
             with commit_problems():
@@ -151,7 +155,7 @@ class Intake:
                             await self._check_room(con)
                     counts = (outcome.accepted, outcome.duplicates, outcome.rejected.total(), outcome.held)
                     waited_ms = max(0, time.time_ns() // 1000 - oldest_us) // 1000
-                    await con.execute(SQL["ingest_minute"], now_us, self.slot, messages, *counts, waited_ms)
+                    await self._count(con, now_us, messages, *counts, waited_ms)
         return outcome
 
     async def control(self, lot: Lot, now_us: int) -> None:
@@ -167,7 +171,12 @@ class Intake:
                 con = self._connection()
                 async with con.transaction():
                     await write_as_control(con, self._books, suspects, at)
-                    await con.execute(SQL["ingest_minute"], now_us, self.slot, 0, 0, 0, 0, 0, 0)
+                    await self._count(con, now_us, 0, 0, 0, 0, 0, 0)
+
+    async def _count(self, con: Connection, now_us: int, *numbers: int) -> None:
+        """Add to the slot's minute, which only its holder can: so nothing is committed by a worker that has lost it."""
+        if await con.execute(SQL["ingest_minute"], now_us, self.slot, *numbers, self._holder) == _NOT_OURS:
+            raise self._lost()
 
     async def _check_room(self, con: Connection) -> None:
         """Rows that the store refused keep their bytes within a budget; beyond it their messages wait at the broker."""
@@ -184,7 +193,7 @@ class Intake:
                 con = self._connection()
                 await con.execute(SQL["slot_used"], self.slot)
                 for slot in await slots.left_over(con, idle_s):
-                    if await slots.try_claim(con, slot):
+                    if await slots.try_claim(con, slot, self._holder):
                         return slot
         return None
 
@@ -228,7 +237,7 @@ class Intake:
                 con = self._connection()
                 if forget:
                     await slots.forget(con, slot)
-                await slots.release(con, slot)
+                await slots.release(con, slot, self._holder)
 
     async def close(self) -> None:
         """End the connection, and the slots with it."""
@@ -241,11 +250,11 @@ class Intake:
         return self._con
 
     async def _is_alive(self) -> bool:
-        """Whether the connection, and so the slot, is still ours: after a deadlock it is."""
+        """Whether the connection and the slot, whose lease is renewed, are still ours: after a deadlock they are."""
         if self._con is None or self._con.is_closed() or self._con.is_in_transaction():
             return False
         try:
-            return bool(await self._con.within(_PROBE_S, self._con.fetchval("SELECT true")))
+            return await self._con.within(_PROBE_S, slots.renew(self._con, self.slot, self._holder))
         except (*LOST, asyncpg.PostgresError):
             return False
 
@@ -253,17 +262,19 @@ class Intake:
         """The preferred slot, for which a visitor that drains it is waited for; else the lowest that is free."""
         if preferred is not None and await self._claimed_in_time(con, preferred):
             return preferred
-        return await slots.claim(con)
+        return await slots.claim(con, self._holder)
 
     async def _reclaim(self, con: Connection) -> None:
         if not await self._claimed_in_time(con, self.slot):
-            lost, self.slot = self.slot, -1
-            raise SlotLostError(f"slot {lost} belongs to another worker")
+            raise self._lost()
 
-    @staticmethod
-    async def _claimed_in_time(con: Connection, slot: int) -> bool:
+    def _lost(self) -> SlotLostError:
+        lost, self.slot = self.slot, -1
+        return SlotLostError(f"slot {lost} belongs to another worker")
+
+    async def _claimed_in_time(self, con: Connection, slot: int) -> bool:
         deadline = asyncio.get_running_loop().time() + RECLAIM_S
-        while not await slots.try_claim(con, slot):
+        while not await slots.try_claim(con, slot, self._holder):
             if asyncio.get_running_loop().time() > deadline:
                 return False
             await asyncio.sleep(RECLAIM_S / 50)

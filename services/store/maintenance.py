@@ -7,12 +7,14 @@ called from a connection succeeds. Needs the owner's login.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from services.errors import TanfengError
 from services.model import HOUR_US
-from services.store import chunks, retention
+from services.store import chunks, leases, retention
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
     Task = Callable[[Connection, "Limits", int], Awaitable[str]]
 
-TURN: Final = 0x74616E66656E6D  # the advisory lock of whoever maintains
+LEASE: Final = "maintain"
+LEASE_S: Final = 12 * 3600.0
+"""More than a task takes; renewed before each. It ends with the connection anyway."""
 DAY_US: Final = 24 * HOUR_US
 ROWS: Final = 10_000
 """Deleted at a time."""
@@ -54,30 +58,47 @@ class JobsFailedError(Exception):
     """Background jobs of TimescaleDB failed and have not succeeded since."""
 
 
+class TurnLostError(TanfengError):
+    """Our turn to maintain went to another process."""
+
+
 async def maintain(con: Connection, limits: Limits) -> list[Run] | None:
     """Do what is due, every task on its own; None: another process has the turn.
 
     Raises:
         OSError, asyncpg.InterfaceError: The database went away.
+        TurnLostError: A task took half a day, and another process has the turn.
     """
-    if not await con.fetchval(SQL["maintenance_turn"], TURN):
+    holder = token_hex(16)
+    if not await leases.claim(con, LEASE, holder, LEASE_S):
         return None
     try:
         # ingest must not queue up behind us for long: what cannot be locked soon is tried again next time
         await con.execute("SET lock_timeout = '5s'")
-        runs = [await _recorded(con, name, TASKS[name], limits) for name in TASKS]
-        runs += [await _recorded(con, f"job {job}", _job(job), limits) for job in await _due_jobs(con)]
+        runs = [await _held(con, holder, name, TASKS[name], limits) for name in TASKS]
+        runs += [await _held(con, holder, f"job {job}", _job(job), limits) for job in await _due_jobs(con)]
         await con.execute(SQL["maintenance_forget"])
     finally:
         if not con.is_closed():
             await con.execute("RESET lock_timeout")
-            await con.execute(SQL["maintenance_end_turn"], TURN)
+            await leases.release(con, LEASE, holder)
     return runs
 
 
 async def last_runs(con: Connection) -> list[Row]:
     """The newest run of each task."""
     return await con.fetch(SQL["maintenance_last"])
+
+
+async def _held(con: Connection, holder: str, name: str, task: Task, limits: Limits) -> Run:
+    """Do a task in our turn; a turn that was lost meanwhile has ended for us.
+
+    Raises:
+        TurnLostError: Another process maintains now.
+    """
+    if not await leases.renew(con, LEASE, holder, LEASE_S):
+        raise TurnLostError("another process maintains this database now")
+    return await _recorded(con, name, task, limits)
 
 
 async def _recorded(con: Connection, name: str, task: Task, limits: Limits) -> Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from services.store.pool import Connection
 
-LOCK: Final = 0x74616E66656E67  # "tanfeng"; held by whoever migrates
 HYPERTABLES: Final = (("core.reading", "read_at", 1), ("core.energy_15m", "starts_at", 7))
 """Table, time column and days per chunk, where TimescaleDB is there."""
 
@@ -49,29 +48,28 @@ async def migrate(
 ) -> list[str]:
     """Apply what is missing and return its names; nothing to do is an empty list.
 
-    Safe to run at once from several programs: they take turns. Without TimescaleDB the tables are plain.
+    Safe to run at once from several programs: they take turns, script by script. Without TimescaleDB the tables are
+    plain.
 
     Raises:
         TanfengError: The database is newer than this code, or an applied migration was changed since.
     """
-    async with _alone(con):
+    with suppress(asyncpg.UniqueViolationError):  # another program made it at the same moment
         await con.execute(SQL["migrate_ledger"])
-        done = await _migrations(con, scripts("migrations") if migrations is None else migrations)
-        done += await _objects(con, scripts("objects") if objects is None else objects)
-        async with con.transaction():
-            loaded = await load_facts(con)
-            await con.execute(SQL["migrate_finish"])
+    done = await _migrations(con, scripts("migrations") if migrations is None else migrations)
+    done += await _objects(con, scripts("objects") if objects is None else objects)
+    async with _turn(con):
+        loaded = await load_facts(con)
+        await con.execute(SQL["migrate_finish"])
     return done + ([f"facts ({loaded} rows)"] if loaded else [])
 
 
 @asynccontextmanager
-async def _alone(con: Connection) -> AsyncIterator[None]:
-    await con.execute("SELECT pg_advisory_lock($1)", LOCK)
-    try:
+async def _turn(con: Connection) -> AsyncIterator[None]:
+    """A transaction in which nobody else migrates; whoever only reads what was applied does not wait."""
+    async with con.transaction():
+        await con.execute(SQL["migrate_turn"])
         yield
-    finally:
-        if not con.is_closed():
-            await con.execute("SELECT pg_advisory_unlock($1)", LOCK)
 
 
 async def _migrations(con: Connection, shipped: Sequence[Script]) -> list[str]:
@@ -80,9 +78,7 @@ async def _migrations(con: Connection, shipped: Sequence[Script]) -> list[str]:
     missing = [script for script in shipped if script.name not in applied]
     if missing and not applied:
         await _extend(con)
-    for script in missing:
-        await _apply(con, script)
-    return [script.name for script in missing]
+    return [script.name for script in missing if await _apply(con, script)]
 
 
 def _refuse_other_history(applied: dict[str, str], shipped: Sequence[Script]) -> None:
@@ -103,11 +99,15 @@ def _refuse_other_history(applied: dict[str, str], shipped: Sequence[Script]) ->
 async def _extend(con: Connection) -> None:
     """Use TimescaleDB where the server has it; outside a transaction, as its loader wants."""
     if await con.fetchval(SQL["migrate_timescale_available"]):
-        await con.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+        with suppress(asyncpg.UniqueViolationError):  # another program made it at the same moment
+            await con.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
 
 
-async def _apply(con: Connection, script: Script) -> None:
-    async with con.transaction():
+async def _apply(con: Connection, script: Script) -> bool:
+    """Apply a migration, unless another program has meanwhile."""
+    async with _turn(con):
+        if script.name in {row["name"] for row in await con.fetch(SQL["migrate_applied"])}:
+            return False
         try:
             await con.execute(script.text)
         except asyncpg.PostgresError as problem:
@@ -115,6 +115,7 @@ async def _apply(con: Connection, script: Script) -> None:
             raise
         await _partition(con)
         await con.execute(SQL["migrate_record"], script.name, script.digest)
+    return True
 
 
 async def _partition(con: Connection) -> None:
@@ -129,9 +130,9 @@ async def _partition(con: Connection) -> None:
 async def _objects(con: Connection, shipped: Sequence[Script]) -> list[str]:
     """Replace the views, their helpers and the grants; skipped where these very ones are in place."""
     digest = sha256("".join(script.digest for script in shipped).encode()).hexdigest()
-    if await con.fetchval(SQL["migrate_objects_digest"]) == digest:
-        return []
-    async with con.transaction():
+    async with _turn(con):
+        if await con.fetchval(SQL["migrate_objects_digest"]) == digest:
+            return []
         await _drop_views(con)
         for script in shipped:
             try:

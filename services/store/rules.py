@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from services.store.leases import take_turn
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def rules_in_force(con: Connection) -> dict[str, StoredRule]:
 async def set_rules(con: Connection, wanted: Mapping[str, dict[str, Any]], author: str) -> list[str]:
     """Write a new version of each rule whose settings differ; gives their names."""
     async with con.transaction():
-        await con.execute(SQL["alert_lock"], "rules")
+        await take_turn(con, "rules")
         present = await rules_in_force(con)
         changed = [
             rule for rule, settings in wanted.items() if rule not in present or present[rule].settings != settings

@@ -26,11 +26,7 @@ pytestmark = pytest.mark.slow
 METERS = 100
 STAGE = 5000
 """Readings stored until the next thing happens."""
-HELD = (
-    "SELECT count(*) FROM core.ingest_slot s JOIN pg_locks l ON l.objid = s.slot::oid AND l.classid = 5721"
-    " JOIN pg_database d ON d.oid = l.database"
-    " WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()"
-)
+HELD = "SELECT count(*) FROM core.lease WHERE name LIKE 'ingest %' AND core.lease_holds(pid, connected_at, held_until)"
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from services.store import clock_doubts as clocks
 from services.store.access import act_as
 from services.store.evaluations import clock
 from services.store.pool import connect
-from services.store.queries import SQL
-from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, take
+from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, count_batch, look, take
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,12 +48,12 @@ async def test_messages_that_wait_for_minutes_in_ingest_are_told_until_they_do_n
     """By ingest's own clock, from receipt to commit; the longest of the last two minutes."""
     now = await clock(con)
     for minute, waited_ms in ((now - 10 * MINUTE_US, 900_000), (now - MINUTE_US, 300_500)):
-        await con.execute(SQL["ingest_minute"], minute, 0, 1, 1, 0, 0, 0, waited_ms)
+        await count_batch(con, minute, 0, 1, 1, 0, 0, 0, waited_ms)
     await look(con, "IngestLagHigh", now, for_="0s")
     (alert,) = await alerts(con, "IngestLagHigh")
     assert (alert["value"], alert["evidence"]["why_zh"]) == (300, "消息收到后迟迟未入账")
     await look(con, "IngestLagHigh", now + 4 * MINUTE_US, for_="0s")
-    await con.execute(SQL["ingest_minute"], now + 4 * MINUTE_US, 0, 1, 1, 0, 0, 0, 80)
+    await count_batch(con, now + 4 * MINUTE_US, 0, 1, 1, 0, 0, 0, 80)
     await look(con, "IngestLagHigh", now + 4 * MINUTE_US, for_="0s")
     assert [row["state"] for row in await alerts(con, "IngestLagHigh")] == ["resolved"]
 

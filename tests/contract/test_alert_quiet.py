@@ -14,10 +14,9 @@ from services.model import QUARTER_US
 from services.store.budget_entry import enter_budgets
 from services.store.pool import connect
 from services.store.production import add_production
-from services.store.queries import SQL
 from services.store.rejections import Rejection, write_rejections
 from tests import steel
-from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, take
+from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, count_batch, look, take
 from tests.contract.test_alert_budgets import MONTHLY, this_month
 from tests.figure_world import instant
 
@@ -69,7 +68,7 @@ async def test_old_readings_booked_at_once_are_no_lag_of_ingest(con: Connection)
     now: int = await con.fetchval("SELECT clock_timestamp()")
     await con.execute("INSERT INTO core.ingest_slot (slot, last_used_at) VALUES (0, $1)", now)
     for age_us in (MINUTE_US, 2 * MINUTE_US):
-        await con.execute(SQL["ingest_minute"], now - age_us, 0, 1, 60, 0, 0, 0, 120_000)
+        await count_batch(con, now - age_us, 0, 1, 60, 0, 0, 0, 120_000)
     for number, age_us in enumerate((40 * MINUTE_US, 40 * MINUTE_US, 180 * DAY_US)):
         await take(con, await add_counter(con, meter=f"m{number}"), [(now - age_us, 1000)], received=now)
     for later in (0, MINUTE_US, 2 * MINUTE_US):

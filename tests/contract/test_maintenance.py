@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.model import Arrival
+from services.store import leases
 from services.store.booking import Booked, Books
-from services.store.maintenance import DAY_US, TURN, Limits, Run, maintain
+from services.store.maintenance import DAY_US, LEASE, Limits, Run, maintain
 from services.store.pool import connect
 from services.store.verify import verify
 from tests.alert_rig import MINUTE_US, add_counter, take
@@ -163,9 +164,9 @@ async def test_one_process_maintains_at_a_time(con: Connection, edition_database
     """Another finds the turn taken, does nothing and records nothing."""
     other = await connect(edition_database, name="other")
     try:
-        await other.execute("SELECT pg_advisory_lock($1)", TURN)
+        assert await leases.claim(other, LEASE, "other", 60.0)
         assert await maintain(con, KEEP) is None
-        await other.execute("SELECT pg_advisory_unlock($1)", TURN)
+        await leases.release(other, LEASE, "other")
         assert await maintain(con, KEEP) is not None
     finally:
         await other.close()

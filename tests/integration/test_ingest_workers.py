@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from ingest import worker as ingest_worker
-from services.store import intake
+from services.store import intake, slots
 from tests import servers
 from tests.ingest_rig import (
     command,
@@ -100,22 +100,41 @@ async def test_the_queue_of_a_worker_that_will_be_back_is_drained_and_kept(
 async def test_a_worker_whose_slot_was_taken_claims_another(
     database: str, broker: servers.MqttBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its lock went with the database connection; it leaves the session to the new owner."""
+    """Its lease went with the database connection; it leaves the session to the new owner."""
     monkeypatch.setattr(intake, "RECLAIM_S", 0.5)
     async with connection(database) as con, connection(database) as thief:
         fleet = await make_fleet(con, 5)
         async with worker(settings_for(database, broker.url)) as running:
-            taking = asyncio.create_task(thief.execute("SELECT pg_advisory_lock(5721, 0)"))
-            await until(lambda: waits_for_advisory(con))
-            await con.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tanfeng-ingest'"
-            )
-            await taking
+            async with thief.transaction():
+                await thief.execute("SELECT FROM core.lease FOR UPDATE")
+                await con.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tanfeng-ingest'"
+                )
+                await until(lambda: is_free(con, 0))
+                assert await slots.try_claim(thief, 0, "thief")
             await publish(broker.url, fleet.posts(100))
             await until(lambda: running.intake.slot == 1 and running.metrics.broker.is_here)
-            await thief.execute("SELECT pg_advisory_unlock(5721, 0)")
+            await slots.release(thief, 0, "thief")
             async with worker(settings_for(database, broker.url), slot=0):
                 await until(lambda: holds(con, 100))
+
+
+async def test_a_worker_that_has_lost_its_slot_without_knowing_commits_nothing_as_its_holder(
+    database: str, broker: servers.MqttBroker
+) -> None:
+    """Its session and its connection are well; the lease expired and was taken. What it holds is booked once, later."""
+    async with connection(database) as con, connection(database) as thief:
+        fleet = await make_fleet(con, 5)
+        async with worker(settings_for(database, broker.url)) as running:
+            await con.execute("UPDATE core.lease SET held_until = now()")
+            assert await slots.try_claim(thief, 0, "thief")
+            await publish(broker.url, fleet.posts(100))
+            await until(lambda: running.intake.slot == 1 and running.metrics.broker.is_here)
+            assert await stored(con) == 0
+            await slots.release(thief, 0, "thief")
+            async with worker(settings_for(database, broker.url), slot=0):
+                await until(lambda: holds(con, 100))
+        assert await counted(con, "accepted") == 100
 
 
 async def test_an_idle_worker_notices_that_its_slot_went_with_the_connection(
@@ -241,18 +260,13 @@ async def has_slots(con: Connection, slots: list[int]) -> bool:
 
 async def is_held(con: Connection, slot: int) -> bool:
     """Whether somebody holds this slot."""
-    found: bool = await con.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory'"
-        " AND granted AND datname = current_database() AND classid = 5721 AND objid = $1::int::oid)",
-        slot,
+    found: bool | None = await con.fetchval(
+        "SELECT core.lease_holds(pid, connected_at, held_until) FROM core.lease WHERE name = $1",
+        slots.lease_name(slot),
     )
-    return found
+    return bool(found)
 
 
-async def waits_for_advisory(con: Connection) -> bool:
-    """Whether somebody waits for an advisory lock of this database."""
-    found: bool = await con.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-        " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())"
-    )
-    return found
+async def is_free(con: Connection, slot: int) -> bool:
+    """Whether nobody holds this slot."""
+    return not await is_held(con, slot)

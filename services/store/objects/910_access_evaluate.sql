@@ -14,8 +14,9 @@ END $$;
 INSERT INTO core.login_scope (role_name, enterprise_id) VALUES ('tanfeng_evaluate', NULL) ON CONFLICT DO NOTHING;
 GRANT USAGE ON SCHEMA core TO tanfeng_evaluate;
 GRANT SELECT ON ALL TABLES IN SCHEMA core TO tanfeng_evaluate;
-REVOKE ALL ON core.api_token, core.ingest_session FROM tanfeng_evaluate;
+REVOKE ALL ON core.api_token, core.ingest_session, core.lease FROM tanfeng_evaluate;
 GRANT INSERT, UPDATE, DELETE ON core.alert TO tanfeng_evaluate;
 GRANT INSERT ON core.alert_step, core.budget_forecast TO tanfeng_evaluate;
-GRANT INSERT, UPDATE ON core.evaluation, core.notification, core.rule_version, core.clock_doubt TO tanfeng_evaluate;
+GRANT INSERT, UPDATE ON core.turn, core.evaluation, core.notification, core.rule_version, core.clock_doubt
+    TO tanfeng_evaluate;
 GRANT INSERT, UPDATE, DELETE ON core.window_backlog TO tanfeng_evaluate;

@@ -1,8 +1,5 @@
 -- Alerts, their history, the versions of rules, and how evaluation goes. Evaluators take turns, rule by rule.
 
--- name: alert_lock
-SELECT pg_advisory_xact_lock(5722, hashtext($1));
-
 -- name: alert_clock
 SELECT clock_timestamp();
 

@@ -37,10 +37,8 @@ SELECT (SELECT coalesce(sum(pg_table_size(c.oid) + pg_indexes_size(c.oid)), 0)::
 -- name: doctor_slots
 -- Every slot ever used, whether a worker holds it now, and for how long it has not been used.
 SELECT s.slot, extract(epoch FROM now() - s.last_used_at)::int AS idle_s,
-       EXISTS (SELECT FROM pg_locks AS l
-               WHERE l.locktype = 'advisory' AND l.classid = 5721 AND l.objid = s.slot::oid AND l.objsubid = 2
-                 AND l.granted
-                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS is_held
+       EXISTS (SELECT FROM core.lease AS l WHERE l.name = 'ingest ' || s.slot
+               AND core.lease_holds(l.pid, l.connected_at, l.held_until)) AS is_held
 FROM core.ingest_slot AS s
 ORDER BY s.slot;
 

@@ -1,10 +1,4 @@
--- Our own maintenance: whose turn it is, what was done, the columnstore, retention, and TimescaleDB's jobs.
-
--- name: maintenance_turn
-SELECT pg_try_advisory_lock($1);
-
--- name: maintenance_end_turn
-SELECT pg_advisory_unlock($1);
+-- Our own maintenance: what was done, the columnstore, retention, and TimescaleDB's jobs.
 
 -- name: maintenance_now
 SELECT clock_timestamp();

@@ -7,6 +7,9 @@ CREATE TABLE IF NOT EXISTS public.schema_migration (
     applied_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- name: migrate_turn
+LOCK TABLE public.schema_migration IN SHARE ROW EXCLUSIVE MODE
+
 -- name: migrate_applied
 SELECT name, sha256 FROM public.schema_migration WHERE name <> 'objects' ORDER BY name
 

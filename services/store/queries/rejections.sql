@@ -73,8 +73,11 @@ GROUP BY enterprise, code ORDER BY last_at DESC, enterprise, code;
 
 -- name: ingest_minute
 -- waited_ms: the longest that a message of the minute's batches waited from its receipt until it was written here.
+-- Only while $9 holds the slot, whose lease nobody else can take before the commit: else nothing is inserted.
 INSERT INTO core.ingest_minute AS m (minute, slot, messages, accepted, duplicates, rejected, held, batches, waited_ms)
-VALUES (date_trunc('minute', $1::timestamptz, 'UTC'), $2, $3, $4, $5, $6, $7, 1, $8)
+SELECT date_trunc('minute', $1::timestamptz, 'UTC'), $2, $3, $4, $5, $6, $7, 1, $8
+FROM core.lease AS l WHERE l.name = 'ingest ' || $2::int AND l.holder = $9
+FOR SHARE
 ON CONFLICT (minute, slot) DO UPDATE
 SET messages = m.messages + excluded.messages, accepted = m.accepted + excluded.accepted,
     duplicates = m.duplicates + excluded.duplicates, rejected = m.rejected + excluded.rejected,
