@@ -112,7 +112,7 @@ def _crossing(crossing: Crossing, status: BudgetStatus) -> str:
     read_at = (
         "" if crossing.read_at is None else f", 读数 reading {crossing.register} {_local(crossing.read_at, status)}"
     )
-    return f"  越过 crossed {level}: 账行 row {_local(crossing.starts_at, status)}{read_at} → {crossing.value}"
+    return f"  越过 crossed {level}: 账行 row {_local(crossing.starts_at, status)}{read_at} → {crossing.told}"
 
 
 def _local(at: int, status: BudgetStatus) -> str:

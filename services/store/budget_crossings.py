@@ -11,10 +11,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from services.accounting.fold import Fold
 from services.accounting.split import split
+from services.days import day_of
 from services.model import QUARTER_US
 from services.store.budgets import day_values, quarter_values
 from services.store.cards import load_cards
@@ -26,15 +27,19 @@ if TYPE_CHECKING:
 
     from services.store.pool import Connection, Row
 
+LONGEST: Final = timedelta(days=7)
+"""How much of a reading's segment is added up for the sum at the reading."""
+
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
     """A level of a budget's period that was crossed. Values are exact, in base units (the carrier's unit, tce, tCO2).
 
     `starts_at` is the ledger row (µs), `read_at` the reading that closes the segment with which the sum crosses, and
-    `register` its enterprise/meter/register. `value_before` is the sum before that reading, `value` with it, `amount`
-    the energy in it in integer thousandths. A crossing by a manual figure has its `figure_month` instead of these; one
-    whose ledger rows or readings are no longer kept has its `day` alone.
+    `register` its enterprise/meter/register. `value_before` is the sum before that reading, `value` with what it
+    brought into that row, `amount` the energy in it in integer thousandths; `value_at_reading` is the whole sum when
+    the reading came, with the rows that its segment closed after this one. A crossing by a manual figure has its
+    `figure_month` instead of these; one whose ledger rows or readings are no longer kept has its `day` alone.
     """
 
     budget_id: int
@@ -51,6 +56,13 @@ class Crossing:
     register: str | None = None
     read_at: int | None = None
     figure_month: date | None = None
+    value_at_reading: Decimal | None = None
+
+    @property
+    def told(self) -> Decimal:
+        """The sum to tell a person: that of the reading, unless what was sent back until then made it less again."""
+        at_reading = self.value_at_reading
+        return self.value if at_reading is None or at_reading <= self.threshold else at_reading
 
 
 class _Sum(NamedTuple):
@@ -72,6 +84,17 @@ class _Step(NamedTuple):
     starts_at: int | None = None
     reading: tuple[int, str, int] | None = None
     month: date | None = None
+    at_reading: Decimal | None = None
+
+
+class _Share(NamedTuple):
+    """What one reading of a register brought into a ledger row."""
+
+    read_at: int
+    register_id: int
+    name: str
+    value: Decimal
+    amount: int
 
 
 async def crossings(con: Connection, budget_id: int, *, since: date | None = None) -> list[Crossing]:
@@ -106,6 +129,7 @@ def _crossing(budget_id: int, period: Row, level: Decimal, step: _Step) -> Cross
         register,
         read_at,
         step.month,
+        step.at_reading,
     )
 
 
@@ -157,27 +181,62 @@ async def _within_day(con: Connection, period: Row, day: date, total: _Sum, thre
     for row in await con.fetch(quarter_values(), period["version_id"], day, day + timedelta(days=1)):
         after = total.plus(row["value"], row["amount"])
         if after.value > threshold:
-            return await _within_row(con, period["version_id"], _Step(total, after, day, row["key"]), threshold)
+            return await _within_row(con, period, _Step(total, after, day, row["key"]), threshold)
         total = after
     return None
 
 
-async def _within_row(con: Connection, version_id: int, step: _Step, threshold: Decimal) -> _Step:
+async def _within_row(con: Connection, period: Row, step: _Step, threshold: Decimal) -> _Step:
     """The reading with which the sum gets above the threshold; the row alone where readings are no longer kept."""
-    rows = await con.fetch(SQL["budget_row_registers"], version_id, step.starts_at, step.day)
-    closed = await _closed(con, [row["register_id"] for row in rows], step.starts_at or 0)
+    shares = await _row_shares(con, period["version_id"], step.starts_at or 0, step.day)
+    total = step.before
+    for share in shares:
+        after = total.plus(share.value, share.amount)
+        if after.value > threshold:
+            at_reading = await _at_reading(con, period, step, shares, share.read_at)
+            return step._replace(before=total, after=after, reading=_named(share), at_reading=at_reading)
+        total = after
+    return step
+
+
+def _named(share: _Share) -> tuple[int, str, int]:
+    return share.register_id, share.name, share.read_at
+
+
+async def _row_shares(con: Connection, version_id: int, starts_at: int, day: date) -> list[_Share]:
+    """What each reading brought into a row, in order of the readings."""
+    rows = await con.fetch(SQL["budget_row_registers"], version_id, starts_at, day)
+    closed = await _closed(con, [row["register_id"] for row in rows], starts_at)
     shares = [
-        (read_at, row["register_id"], row["name"], amount * row["unit_value"], amount * row["sign"])
+        _Share(read_at, row["register_id"], row["name"], amount * row["unit_value"], amount * row["sign"])
         for row in rows
         for read_at, amount in closed.get(row["register_id"], {}).items()
     ]
-    total = step.before
-    for read_at, register_id, name, value, amount in sorted(shares, key=lambda share: share[:2]):
-        after = total.plus(value, amount)
-        if after.value > threshold:
-            return step._replace(before=total, after=after, reading=(register_id, name, read_at))
-        total = after
-    return step
+    return sorted(shares, key=lambda share: share[:2])
+
+
+async def _at_reading(con: Connection, period: Row, row: _Step, shares: list[_Share], read_at: int) -> Decimal:
+    """The sum when the reading came: the row, those that it closed after it, and what else was read until then.
+
+    Of a segment longer than a week the first week; in the period only.
+    """
+    if read_at <= (row.starts_at or 0) + QUARTER_US:
+        return row.before.value + _read_until(shares, read_at)
+    total = row.after.value
+    last = min(day_of(period["zone"], read_at), row.day + LONGEST, period["ends_on"] - timedelta(days=1))
+    for day in (row.day + timedelta(days=each) for each in range((last - row.day).days + 1)):
+        for each in await con.fetch(quarter_values(), period["version_id"], day, day + timedelta(days=1)):
+            if each["key"] <= (row.starts_at or 0) or each["key"] >= read_at or each["value"] is None:
+                continue
+            if each["key"] + QUARTER_US <= read_at:
+                total += each["value"]
+            else:
+                total += _read_until(await _row_shares(con, period["version_id"], each["key"], day), read_at)
+    return total
+
+
+def _read_until(shares: list[_Share], read_at: int) -> Decimal:
+    return sum((share.value for share in shares if share.read_at <= read_at), Decimal(0))
 
 
 async def _closed(con: Connection, register_ids: list[int], starts_at: int) -> dict[int, dict[int, int]]:

@@ -172,6 +172,7 @@ async def test_a_crossing_inside_a_gap_names_the_reading_after_it(con: Connectio
     await steel.book(con, [steel.reading(register, start, 0), steel.reading(register, start + 86_400_000_000, 960_000)])
     found = await crossings(con, await budget(con, replace(MONTHLY, parts={2: 480_000}, levels=(Decimal(1),))))
     assert [(each.starts_at, each.read_at) for each in found] == [(start + 48 * QUARTER_US, start + 96 * QUARTER_US)]
+    assert (found[0].value, found[0].value_at_reading, found[0].told) == (490, 960, 960)
 
 
 async def test_of_two_registers_each_counts_and_the_one_that_crosses_is_named(con: Connection) -> None:
@@ -187,6 +188,7 @@ async def test_of_two_registers_each_counts_and_the_one_that_crosses_is_named(co
     found = await crossings(con, await budget(con, replace(MONTHLY, parts={2: 5500}, levels=(Decimal(1),))))
     assert [(each.register, each.starts_at) for each in found] == [("works/m2/import", start + 2 * QUARTER_US)]
     assert found[0].read_at == start + 2 * QUARTER_US + 1_200_000_000
+    assert found[0].value_at_reading == Decimal("6.334")  # 3 of the first until 00:45, the second's until 00:50
 
 
 async def test_a_manual_figure_crosses_at_the_end_of_its_month(con: Connection) -> None:

@@ -103,7 +103,7 @@ def _level(look: Look, status: BudgetStatus, level: Decimal, crossing: Crossing 
     if crossing is None:
         sign = Sign.UNKNOWN if status.state == "unknown" else Sign.GOOD
         return look.saw(subject, sign, look.now, **place)
-    shown = crossing.value * status.allowance * level / crossing.threshold if crossing.threshold else crossing.value
+    shown = crossing.told * status.allowance * level / crossing.threshold if crossing.threshold else crossing.told
     return look.saw(
         subject,
         Sign.BAD,
@@ -131,6 +131,7 @@ def _crossing(crossing: Crossing) -> dict[str, Any]:
         "threshold": _exact(crossing.threshold),
         "value_before": _exact(crossing.value_before),
         "value": _exact(crossing.value),
+        "value_at_reading": None if crossing.value_at_reading is None else _exact(crossing.value_at_reading),
         "amount_thousandths": crossing.amount,
         "ledger_row": None if crossing.starts_at is None else iso(crossing.starts_at),
         "register": crossing.register,
