@@ -315,21 +315,6 @@ def test_a_wrong_csv_gets_its_line_and_fix(text: str, line: int, fault: str) -> 
     assert fault in str(first)
 
 
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ("steel,works,sub,3,imp\x07ort,electricity,total_increasing,kWh,0.01,50", "control byte 0x07 at character 22"),
-        ("\ufeffsteel,works,sub,3,import,electricity,total_increasing,kWh,0.01,50", "a byte order mark (BOM) at"),
-        ("steel,works,sub,3,import,electricity,total_increasing,kWh,0.01,50\x0c", "control byte 0x0c at character 66"),
-    ],
-)
-def test_what_nobody_sees_in_a_csv_is_named_with_its_line_and_place(line: str, fault: str) -> None:
-    """Such as the byte order mark of a second file put after the first; a form feed ends no line."""
-    _, problems = parse_csv(f"{CSV_HEAD.rstrip()}\n{line}\n")
-    [problem] = problems
-    assert (problem.line, fault in problem.what) == (2, True), problem
-
-
 def test_the_rows_of_a_csv_are_registers_of_registered_sites() -> None:
     """A byte order mark, spaces and empty lines do no harm."""
     current = reading(f"{HEAD}              import: {{{GOOD}}}\n").content
