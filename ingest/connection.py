@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -77,7 +76,7 @@ class Connection(asyncio.Protocol):
                 return
             data = bytes(self._buffer)
         try:
-            parsed = packets.parse(data, self._topics, time.time_ns() // 1000, self)
+            parsed = packets.parse(data, self._topics, self._inbox.clock.now_us(), self)
         except packets.MalformedPacketError as problem:
             self._end(BrokerError(str(problem)))
             return

@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from services.clocks import Clock
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,7 +20,9 @@ QUIET_SHARE: Final = 10
 class Inbox:
     """Messages waiting or being committed. Both count against the bounds, so a slow database stops the broker."""
 
-    def __init__(self, messages: int, octets: int) -> None:
+    def __init__(self, messages: int, octets: int, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        """What messages are stamped by when they come."""
         self._waiting: deque[Message] = deque()
         self._bounds = (messages, octets)
         self._sources: set[Source] = set()

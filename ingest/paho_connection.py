@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING, Final
 
 from paho.mqtt.client import Client
@@ -186,7 +185,7 @@ class PahoConnection:
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         mid = message.mid.to_bytes(2, "big") if message.qos else b""
-        received_us = time.time_ns() // 1000
+        received_us = self._inbox.clock.now_us()
         self._read.append(Message(message.topic, bytes(message.payload), mid, message.retain, received_us, self))
 
     def _on_connect(

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from ingest.batch import Batch, decode_again, fill
+from ingest.belief import Belief
 from ingest.blame import commit
 from ingest.drain import Drainer
 from ingest.inbox import Inbox
 from ingest.metrics import LOOPBACK, Metrics, serve
 from ingest.subscriber import Group, Subscriber, broker_of
+from services.clocks import Clock
 from services.errors import TanfengError
 from services.model import SECOND_US
+from services.store.clock_doubts import ClockDoubtError
 from services.store.intake import Intake, SlotLostError, StaleDirectoryError
 from services.store.problems import StoreAwayError
 from services.wire import Limits
@@ -49,15 +52,18 @@ def limits_of(settings: Settings) -> Limits:
 class Worker:
     """One process's part of ingest: one slot, one client of the broker, one connection to the database."""
 
-    def __init__(self, settings: Settings, *, slot: int | None, workers: int, stop: asyncio.Event) -> None:
+    def __init__(
+        self, settings: Settings, *, slot: int | None, workers: int, stop: asyncio.Event, clock: Clock | None = None
+    ) -> None:
         dsn = settings.database_dsn.get_secret_value()
         if not dsn:
             raise TanfengError(
                 "no database is named", "set TANFENG_DATABASE_DSN=postgresql://user:password@host:port/db"
             )
         self.metrics = Metrics()
-        self.intake = Intake(dsn, settings.rejections_per_minute, settings.refused_bytes)
-        self.inbox = Inbox(settings.queue_messages, settings.queue_bytes)
+        self.clock = clock or Clock(settings.clock_limit_s * SECOND_US)
+        self.intake = Intake(dsn, settings.rejections_per_minute, settings.refused_bytes, self.clock)
+        self.inbox = self._inbox(settings)
         self.subscriber: Subscriber | None = None
         self.port = 0
         """Where metrics and health are, once it runs."""
@@ -67,6 +73,7 @@ class Worker:
         self._stop = stop
         self._broker = broker_of(settings)
         self._limits = limits_of(settings)
+        self._belief = Belief(self.clock, self.intake, stop)
         self._is_failing = False
         """Whether the batch at hand could not be committed; a connection alone does not end that."""
 
@@ -75,7 +82,7 @@ class Worker:
         server = await self._serve_metrics()
         try:
             while not self._stop.is_set():
-                if await self._until_open():
+                if (self.intake.slot >= 0 or await self._until_open()) and await self._until_clocks_agree():
                     await self._serve_slot()
         finally:
             server.close()
@@ -83,7 +90,7 @@ class Worker:
 
     async def _serve_slot(self) -> None:
         self.metrics.slot = self.intake.slot
-        self.inbox = Inbox(self._settings.queue_messages, self._settings.queue_bytes)
+        self.inbox = self._inbox(self._settings)
         self.metrics.watch(self.inbox)
         _log.info("slot claimed", slot=self.intake.slot, workers=self._workers)
         group = self._group()
@@ -101,10 +108,32 @@ class Worker:
         except* SlotLostError as lost:
             # what is held goes back to the session, whose new owner gets it
             _log.error("slot lost", problem=str(lost.exceptions[0]))
+        except* ClockDoubtError as doubts:
+            # what is held is stamped by a clock that is in doubt: it goes back to the session and comes again
+            doubt = doubts.exceptions[0]
+            assert isinstance(doubt, ClockDoubtError)  # noqa: S101 - the group holds nothing else
+            self.metrics.broker.away(f"we left it: clock not believed ({doubt})")
+            await self._belief.doubted(doubt)
         except* _GraceOverError:
             _log.error(
                 "stopped with messages not acknowledged; they will come again", messages=self.inbox.held_messages
             )
+
+    def _inbox(self, settings: Settings) -> Inbox:
+        return Inbox(settings.queue_messages, settings.queue_bytes, self.clock)
+
+    async def _until_clocks_agree(self) -> bool:
+        """Wait until our clock and the database's do; False if told to stop, or another worker took our slot."""
+        while not self._stop.is_set():
+            try:
+                return await self._belief.until_agreed()
+            except StoreAwayError as problem:
+                await self._away(problem)
+            try:
+                await self._until_back()
+            except SlotLostError:
+                return False
+        return False
 
     def _group(self) -> Group:
         wanted = self._settings.shared_subscription
@@ -144,6 +173,7 @@ class Worker:
         while (outcome := await self._try(batch)) is None:
             pass
         self._is_failing = False
+        await self._belief.committed()
         self.metrics.database.back()
         self.inbox.done(batch.messages)
         self._report(batch, outcome, time.monotonic() - started)
@@ -152,7 +182,8 @@ class Worker:
         try:
             oldest_us = batch.messages[0].received_us
             count = len(batch.messages)
-            return await commit(self.intake, batch.lot, messages=count, now_us=_now_us(), oldest_us=oldest_us)
+            self._belief.check(batch.lot)
+            return await commit(self.intake, batch.lot, messages=count, now_us=self.clock.now_us(), oldest_us=oldest_us)
         except StaleDirectoryError:
             await self._reload(batch)
         except StoreAwayError as problem:
@@ -206,7 +237,7 @@ class Worker:
         await asyncio.sleep(delay)
 
     def _report(self, batch: Batch, outcome: Outcome, seconds: float) -> None:
-        lag_s = (_now_us() - batch.messages[0].received_us) / SECOND_US
+        lag_s = (self.clock.now_us() - batch.messages[0].received_us) / SECOND_US
         self.metrics.count(outcome, len(batch.messages), seconds, lag_s)
         _log.info(
             "batch",
@@ -232,10 +263,6 @@ class Worker:
         self.port = server.sockets[0].getsockname()[1]
         _log.info("metrics", url=f"http://{LOOPBACK}:{self.port}/metrics")
         return server
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 async def run(

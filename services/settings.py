@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     payload_limit_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     message_limit_readings: Annotated[int, Field(ge=1)] = 10_000
     ahead_limit_s: Annotated[int, Field(ge=0, description="How far ahead of the clock read_at may be")] = 300
+    clock_limit_s: Annotated[
+        int,
+        Field(ge=2, description="Clocks further apart than this are not believed: nothing is acknowledged meanwhile"),
+    ] = 60
     horizon_days: Annotated[int, Field(ge=0, description="How old read_at may be; 0 = no limit")] = 400
 
     batch_messages: Annotated[

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from services.clocks import Clock
     from services.store.pool import Connection
     from tests.mqtt import Post
 
@@ -82,10 +83,12 @@ def settings_for(dsn: str, url: str, **changes: Any) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def worker(settings: Settings, *, slot: int | None = None, workers: int = 1) -> AsyncIterator[Worker]:
+async def worker(
+    settings: Settings, *, slot: int | None = None, workers: int = 1, clock: Clock | None = None
+) -> AsyncIterator[Worker]:
     """A worker in this process, stopped gracefully when left."""
     stop = asyncio.Event()
-    running = Worker(settings, slot=slot, workers=workers, stop=stop)
+    running = Worker(settings, slot=slot, workers=workers, stop=stop, clock=clock)
     task = asyncio.create_task(running.run())
     try:
         await until(lambda: running.metrics.broker.is_here or task.done())

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Final
 
 from services.clocks import ahead_us
 from services.model import SECOND_US
+from services.store.problems import PassedOnError
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
     from services.clocks import Clock
     from services.store.pool import Connection
+
+
+class ClockDoubtError(PassedOnError):
+    """A clock is not believed, so that nothing may be decided by it: nothing is committed."""
+
+    def __init__(self, kind: str, by_us: int) -> None:
+        super().__init__(f"{kind}, by {by_us / SECOND_US:.0f} s")
+        self.kind = kind
+        self.by_us = by_us
+
 
 DIFFERS: Final = "differs"
 JUMPED: Final = "jumped"
@@ -34,6 +45,24 @@ async def ask(con: Connection, clock: Clock) -> Asked:
     row = await con.fetchrow(SQL["clock_witness"])
     assert row is not None  # noqa: S101 - an aggregate has one row
     return Asked(row["at"], -ahead_us(before, row["at"], clock.now_us()), row["newest_at"])
+
+
+async def version_in_time(con: Connection, clock: Clock) -> int:
+    """The registry's version, if the database's clock and ours agree and ours was not set since it was last believed.
+
+    Raises:
+        ClockDoubtError: They do not, or it was.
+    """
+    before = clock.now_us()
+    row = await con.fetchrow(SQL["clock_and_version"])
+    assert row is not None  # noqa: S101 - there is always one row
+    apart_us = -ahead_us(before, row["at"], clock.now_us())
+    if abs(apart_us) > clock.limit_us:
+        raise ClockDoubtError(DIFFERS, apart_us)
+    if clock.jumped_us:
+        raise ClockDoubtError(JUMPED, clock.jumped_us)
+    version: int = row["version"]
+    return version
 
 
 async def newest_commit(con: Connection) -> int | None:

@@ -7,7 +7,6 @@ Ingest sees three outcomes of a lot: committed, `StoreAwayError` (keep it and tr
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from services.store import sessions, slots
+from services.clocks import Clock
+from services.store import clock_doubts, sessions, slots
 from services.store.booking import Books
 from services.store.control import instant_of, write_as_control
 from services.store.pool import connect
 from services.store.problems import LOST, PassedOnError, StoreAwayError, away_problems, commit_problems
 from services.store.queries import SQL
-from services.store.registry import load_directory, registry_version
+from services.store.registry import load_directory
 from services.store.rejections import STORE_ERROR, FloodGate, kept_bytes, write_admitted
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class Outcome:
 class Intake:
     """One worker's hold on the store. `using` is held around each use of its one connection."""
 
-    def __init__(self, dsn: str, rejections_per_minute: int, refused_bytes: int) -> None:
+    def __init__(self, dsn: str, rejections_per_minute: int, refused_bytes: int, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
         self._dsn = dsn
         self._refused_bytes = refused_bytes
         self._con: BoundedConnection | None = None
@@ -138,13 +139,13 @@ class Intake:
         """Book the lot and record its rejections in one transaction, and how long its oldest message had waited.
 
         Raises:
-            StaleDirectoryError, SlotLostError, RefusedRowsError, StoreAwayError: nothing is committed.
+            StaleDirectoryError, SlotLostError, RefusedRowsError, StoreAwayError, ClockDoubtError: nothing is committed.
         """
         async with self.using:
             with commit_problems():
                 con = self._connection()
                 async with con.transaction():
-                    if await registry_version(con) != lot.version:
+                    if await clock_doubts.version_in_time(con, self.clock) != lot.version:
                         raise StaleDirectoryError
                     booked = await self._books.book(con, lot.arrivals) if lot.arrivals else None
                     outcome, rejections = _outcome(lot, booked)
@@ -154,7 +155,7 @@ class Intake:
                         if STORE_ERROR in outcome.rejected:
                             await self._check_room(con)
                     counts = (outcome.accepted, outcome.duplicates, outcome.rejected.total(), outcome.held)
-                    waited_ms = max(0, time.time_ns() // 1000 - oldest_us) // 1000
+                    waited_ms = max(0, self.clock.now_us() - oldest_us) // 1000
                     await self._count(con, now_us, messages, *counts, waited_ms)
         return outcome
 
@@ -208,6 +209,29 @@ class Intake:
         async with self.using:
             with away_problems():
                 await slots.subscribed(self._connection(), slot, known)
+
+    async def ask_clock(self) -> tuple[int, int | None]:
+        """How far our clock is ahead of the database's (µs), and the minute of the newest commit of any worker.
+
+        Raises:
+            StoreAwayError: the database cannot be reached.
+        """
+        async with self.using:
+            with away_problems():
+                con = self._connection()
+                return (await clock_doubts.ask(con, self.clock)).ahead_us, await clock_doubts.newest_commit(con)
+
+    async def doubt_clock(self, doubt: clock_doubts.ClockDoubtError) -> None:
+        """Record that our clock is not believed."""
+        async with self.using:
+            with away_problems():
+                await clock_doubts.doubt(self._connection(), f"ingest {self.slot}", doubt.kind, doubt.by_us)
+
+    async def believe_clock(self) -> None:
+        """Record that it is believed again."""
+        async with self.using:
+            with away_problems():
+                await clock_doubts.believe(self._connection(), f"ingest {self.slot}")
 
     async def own_sessions(self) -> tuple[str, list[str]]:
         """The secrets of our slot's sessions: the current one, made if need be, and those to be emptied and ended."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import structs
 
 from services.store.booking import Books
 from services.store.lot import Lot, place_of
@@ -14,8 +17,9 @@ from services.store.registry import load_directory
 from services.store.rejections import write_rejections
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from services.model import MeterRef
     from services.store.pool import Connection, Row
     from services.wire import Limits
 
@@ -34,7 +38,7 @@ class Replayed:
 
 
 class _Stored(NamedTuple):
-    """A stored message. It was received when it was first rejected: limits are judged on arrival."""
+    """A stored message, as received now, or when it was first rejected if our clock says that this is later."""
 
     topic: str
     payload: bytes
@@ -58,10 +62,22 @@ async def replay(con: Connection, ids: Sequence[int], limits: Limits, author: st
                 results.append(Replayed(each, "no such rejection" if row is None else "its bytes are not kept in full"))
                 continue
             lot = Lot(version)
-            lot.add(_Stored(row["topic"], row["payload"], row["first_at"]), directory, limits)
+            _add(lot, row, directory, limits)
             results.append(await _try(con, row, lot, books))
             await con.execute(SQL["write_audit"], author, "rejection replayed", _detail(results[-1]))
     return results
+
+
+def _add(lot: Lot, row: Row, directory: Mapping[tuple[str, str], MeterRef], limits: Limits) -> None:
+    """Decode the message again; it may be as late as it was when it came, and no later than now.
+
+    Whatever clock judged it first, it came before now: what was ahead of a clock that was behind is not any more.
+    """
+    first_us = row["first_at"]
+    now_us = max(first_us, time.time_ns() // 1000)
+    grown = limits.horizon_us + now_us - first_us if limits.horizon_us else 0
+    lot.add(_Stored(row["topic"], row["payload"], now_us), directory, replace(limits, horizon_us=grown))
+    lot.arrivals = [structs.replace(each, received_us=max(first_us, each.at)) for each in lot.arrivals]
 
 
 async def _try(con: Connection, row: Row, lot: Lot, books: Books) -> Replayed:

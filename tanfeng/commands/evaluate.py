@@ -11,7 +11,9 @@ import typer
 
 from ingest import logs
 from services import notify
+from services.clocks import Clock
 from services.evaluator.loop import Evaluator
+from services.model import SECOND_US
 from services.settings import Settings
 from tanfeng.commands.migrate import database_dsn
 
@@ -39,5 +41,5 @@ async def _run(dsn: str, settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     config = notify.load(settings)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(Evaluator(dsn, stop).run())
+        tasks.create_task(Evaluator(dsn, stop, clock=Clock(settings.clock_limit_s * SECOND_US)).run())
         tasks.create_task(notify.run(dsn, config, stop))

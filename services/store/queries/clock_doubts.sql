@@ -12,6 +12,10 @@ UPDATE core.clock_doubt SET ended_at = clock_timestamp() WHERE program = $1 AND 
 -- The database's time, and the newest reading that any register has stored: meters have clocks of their own.
 SELECT clock_timestamp() AS at, max(newest_at) AS newest_at FROM core.register_state;
 
+-- name: clock_and_version
+-- Asked at the beginning of each of ingest's transactions: its time, and the registry's version.
+SELECT version, clock_timestamp() AS at FROM core.registry_version;
+
 -- name: clock_newest_commit
 -- The minute of ingest's newest commit: a clock that is before it was set back, or was ahead then.
 SELECT max(minute) FROM core.ingest_minute;
