@@ -33,7 +33,7 @@ class Kind(StrEnum):
     TOTAL = "total"
     """Net; may fall."""
     INTERVAL = "interval"
-    """Each value is the amount of the interval that ends at `read_at`."""
+    """Each value is the amount of the interval that ends at `read_at`, or starts there (`Stamp`)."""
     MEASUREMENT = "measurement"
     """A momentary value such as power; booked only where the register says `integrate`."""
 
@@ -46,6 +46,13 @@ class OnFall(StrEnum):
     HOLD = "hold"
 
 
+class Stamp(StrEnum):
+    """Which end of its interval an amount is stamped with."""
+
+    START = "start"
+    END = "end"
+
+
 class ActKind(StrEnum):
     """What an operator may declare."""
 
@@ -54,6 +61,8 @@ class ActKind(StrEnum):
     MULTIPLIER = "multiplier"
     IGNORE = "ignore"
     CORRECTION = "correction"
+    ACCEPT = "accept"
+    """A held amount or momentary value was true after all; `at` is its `read_at`."""
 
 
 class Direction(StrEnum):

@@ -15,6 +15,16 @@ from services.errors import TanfengError
 MILLI: Final = 1000
 """Thousandths per unit: every booked amount is an integer number of these."""
 
+MICRO: Final = 1000
+"""Levels of interval and measurement registers are kept in so many parts of a thousandth: a millionth of the unit."""
+
+PARTS: Final = 7_200_000_000_000
+"""Parts of a thousandth in which interval and measurement registers book: no leg is rounded before it is summed.
+
+The trapezoid of two powers in millionths of the unit over a time in µs is a whole number of them:
+2 (its mean) × 3.6e9 (µs an hour) × 1000 (MICRO).
+"""
+
 LIMIT: Final = 10**15
 """No converted register value may reach this many thousandths in magnitude: sums of thousands stay in int64."""
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from services.accounting.fold import Fold, HistoryNeededError
 from services.accounting.policy import Act, Policy, Version, compile_policy
-from services.accounting.refold import Before, Difference, outright, refold
-from services.accounting.state import BASELINES, EventKind, Outcome, State, Verdict
+from services.accounting.refold import Before, Difference, Stored, outright, refold
+from services.accounting.standstills import LOOK_BACK_US, began
+from services.accounting.state import BASELINES, Event, EventKind, Outcome, State, Verdict
 from services.model import ActKind, Kind
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class MemoryBooks:
         self.policy: Policy = compile_policy(kind, versions, integrate=True)
         self.stored: dict[int, int] = {}
         self.doubts: dict[int, Verdict] = {}
-        self.events: dict[tuple[EventKind, int], int] = {}
+        self.events: dict[tuple[EventKind, int], Event] = {}
+        self.standstills: dict[int, int] = {}
         self.ledger: dict[int, list[int]] = {}
         self.state = State()
 
@@ -69,22 +71,63 @@ class MemoryBooks:
         return True
 
     def _refold(self, old: Policy, added: dict[int, int], changed_from: int, changed_until: int) -> None:
-        start, before = self._checkpoint(changed_from)
-        steps = refold(old, self.policy, before, start, added=added, settled_at=changed_until)
-        try:
-            wanted = next(steps)
-            while True:
-                wanted = steps.send([(at, v) for at, v in sorted(self.stored.items()) if at >= wanted][:PAGE])
-        except StopIteration as done:
-            self._apply(done.value, added)
+        settled_at, since = self._judged(changed_from, changed_until), changed_from
+        while True:
+            start, before = self._checkpoint(since)
+            steps = refold(old, self.policy, before, start, added=added, settled_at=settled_at)
+            try:
+                wanted = next(steps)
+                while True:
+                    wanted = steps.send([(at, v) for at, v in sorted(self.stored.items()) if at >= wanted][:PAGE])
+            except HistoryNeededError as needed:
+                since = since - 1 if needed.since is None else min(needed.since, since - 1)
+            except StopIteration as done:
+                self._apply(done.value, added)
+                return
+
+    def _judged(self, changed_from: int, changed_until: int) -> int:
+        """The last judgement that looked back on something between these instants."""
+        judged = [
+            event.judged_at
+            for event in self.events.values()
+            if event.flat_at is not None
+            and event.judged_at is not None
+            and event.flat_at >= changed_from
+            and event.flat_at - LOOK_BACK_US <= changed_until
+        ]
+        return max([changed_until, *judged])
 
     def _checkpoint(self, changed_from: int) -> tuple[int, Before | None]:
         sound = max((at for at in self.stored if at < changed_from and at not in self.doubts), default=None)
         if sound is None:
             return -1, None
-        held = {at: self.doubts.get(at, Verdict(Outcome.SOUND)) for at in self.stored if at < sound}
-        before = max((at for at, verdict in held.items() if verdict.outcome in BASELINES), default=None)
-        return sound, None if before is None else Before(before, self.stored[before], held[before])
+        earlier = sorted((at for at in self.stored if at < sound), reverse=True)
+        read = [Stored(at, self.stored[at], self.doubts.get(at, Verdict(Outcome.SOUND))) for at in earlier]
+        counted = [each for each in read if each.verdict.outcome in {*BASELINES, Outcome.OVERRULED}]
+        newest = next((each for each in counted if each.verdict.outcome in BASELINES), None)
+        if newest is None:
+            return sound, None
+        return sound, Before(newest, self._flat_at(newest, counted), self._is_doubted(newest.at))
+
+    def _flat_at(self, newest: Stored, counted: Sequence[Stored]) -> int:
+        """Where the standstill began: as written down, as the state has it, or by reading a few before."""
+        if newest is not counted[0] or newest.verdict.outcome is Outcome.CLOSING:
+            return newest.at
+        written = [start for start, end in self.standstills.items() if start <= newest.at <= end]
+        if self.state.flat_at is not None and self.state.flat_at <= newest.at:
+            written.append(self.state.flat_at)
+        if written:
+            return max(written)
+        found = began(self.policy, counted)
+        return counted[-1].at if found is None else found
+
+    def _is_doubted(self, at: int) -> bool:
+        breaks = [
+            when
+            for (kind, when), event in self.events.items()
+            if kind is EventKind.BREAK and when <= at and event.suspect.startswith(("scale", "ratio"))
+        ]
+        return bool(breaks) and not self.policy.acts_between(max(breaks), at)
 
     def _apply(self, change: Difference, added: dict[int, int]) -> None:
         self.stored.update(added)
@@ -98,10 +141,15 @@ class MemoryBooks:
                 self.doubts.pop(at, None)
             else:
                 self.doubts[at] = verdict
-        for key, shift in change.events.items():
-            if shift is None:
+        for key, event in change.events.items():
+            if event is None:
                 self.events.pop(key, None)
             else:
-                self.events[key] = shift
+                self.events[key] = event
+        for start, end in change.standstills.items():
+            if end is None:
+                self.standstills.pop(start, None)
+            else:
+                self.standstills[start] = end
         if change.state is not None:
             self.state = change.state

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from services.accounting.policy import Act, Version
-from services.model import ActKind, Kind, OnFall
+import pytest
+
+from services.accounting.policy import PLAIN_KINDS, Act, Version
+from services.model import ActKind, Kind, OnFall, Stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
 TICK = 60_000_000  # a minute: quarter-hours are crossed often
 COUNT = Decimal("0.001")  # one count is one thousandth: no rounding hides
 MODULUS = 20
 LENGTH = 26
+
+WEEK, HOUR = 9 * TICK, 3 * TICK
+
+
+@contextmanager
+def short_times() -> Iterator[None]:
+    """Long standstills, the week looked back on and the hour of a mean, short enough for lives of 26 minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("services.accounting.policy.LONG_INTERVALS", 3)
+        patch.setattr("services.accounting.standstills.LOOK_BACK_US", WEEK)
+        patch.setattr("services.accounting.standstills.MEAN_OVER_US", HOUR)
+        patch.setattr("services.store.late.LOOK_BACK_US", WEEK)
+        patch.setattr("tests.accounting_books.LOOK_BACK_US", WEEK)
+        yield
+
 
 KINDS = [Kind.TOTAL_INCREASING] * 5 + [Kind.TOTAL, Kind.INTERVAL, Kind.MEASUREMENT]
 
@@ -30,6 +49,8 @@ def some_versions(rnd: Random, *, modulus: bool) -> list[Version]:
             gap_us=rnd.choice([2 * TICK, 4 * TICK]),
             slack_us=rnd.choice([0, TICK // 2, TICK]),
             noise=rnd.choice([0, 1, 1, 2]) * COUNT,
+            stamp=rnd.choice([Stamp.END, Stamp.END, Stamp.START]),
+            flat_us=rnd.choice([None, None, TICK, 3 * TICK]),
             on_fall=rnd.choice([OnFall.CONFIRM, OnFall.CONFIRM, OnFall.RESET, OnFall.HOLD]),
             valid_from=rnd.randrange(LENGTH) * TICK,
         )
@@ -51,10 +72,10 @@ def some_readings(rnd: Random, *, modulus: bool) -> list[tuple[int, int]]:
     return sorted(found.items())
 
 
-def an_act(rnd: Random) -> Act:
-    """Any kind of act at any tick."""
+def an_act(rnd: Random, kind_of: Kind) -> Act:
+    """Any kind of act that a register of this kind can have, at any tick."""
     at = rnd.randrange(LENGTH) * TICK
-    kind = rnd.choice(list(ActKind))
+    kind = rnd.choice([each for each in ActKind if each is not ActKind.ACCEPT or kind_of in PLAIN_KINDS])
     count = rnd.randrange(MODULUS) * COUNT
     maybe = rnd.choice([None, rnd.randrange(MODULUS) * COUNT])
     if kind is ActKind.REPLACEMENT:
@@ -74,7 +95,7 @@ class History:
         modulus = self.kind is Kind.TOTAL_INCREASING and rnd.random() < 0.5
         self.versions = some_versions(rnd, modulus=modulus)
         self.readings = some_readings(rnd, modulus=modulus)
-        self.acts = [an_act(rnd) for _ in range(rnd.choice([0, 0, 1, 2]))]
+        self.acts = [an_act(rnd, self.kind) for _ in range(rnd.choice([0, 0, 1, 2]))]
         self.steps = self._steps(rnd)
 
     def _steps(self, rnd: Random) -> list[list[tuple[int, int]] | Act]:

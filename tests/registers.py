@@ -65,7 +65,9 @@ async def add_register(
     )
     for version in {each.valid_from: each for each in reversed(versions)}.values():
         await con.execute(
-            "INSERT INTO core.register_policy VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO core.register_policy (register_id, valid_from, max_rate, resolution, modulus, interval_s,"
+            " gap_s, slack_s, noise, on_fall, flat_s, stamp)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             register_id,
             max(version.valid_from, NEG_INFINITY),
             version.max_rate,
@@ -76,6 +78,8 @@ async def add_register(
             version.slack_us // 1_000_000,
             version.noise,
             version.on_fall.value,
+            None if version.flat_us is None else version.flat_us // 1_000_000,
+            version.stamp.value,
         )
     await con.execute("INSERT INTO core.register_state (register_id) VALUES ($1)", register_id)
     return register_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from services.accounting.state import Level, Origin, Segment
 from services.model import QUARTER_US, Kind
@@ -10,20 +10,31 @@ from services.model import QUARTER_US, Kind
 if TYPE_CHECKING:
     from services.accounting.policy import Rules
 
+_BY_ACT: Final = (Origin.ACT, Origin.ASSUMED)
+_UNCERTAIN: Final = (Origin.ASSUMED, Origin.DOUBTED)
+
 
 def bound_of(base: Level, at: int, rules: Rules) -> int | None:
     """The most that can flow from `base` to `at`; None where max_rate is unknown."""
-    return rules.bound(at - base.at, by_act=base.origin is not Origin.READING)
+    return rules.bound(at - base.at, by_act=base.origin in _BY_ACT)
 
 
 def judge(base: Level, at: int, value: int, rules: Rules) -> int | None:
-    """The energy from `base` to a reading, or None where it is not plausible.
+    """The energy from `base` to a reading, or None where it is not plausible."""
+    return amount_within(value - base.value, bound_of(base, at, rules), rules)
+
+
+def judge_at_once(shown: int, value: int, rules: Rules) -> int | None:
+    """The same between two levels of one instant: no more than a step can lie between them."""
+    return amount_within(value - shown, rules.step, rules)
+
+
+def amount_within(rise: int, bound: int | None, rules: Rules) -> int | None:
+    """The energy of a rise of which at most `bound` (None: anything) is possible, or None.
 
     Exactly one explanation must fit: a rise within the bound, a fall within the noise (0), or a number of rollovers;
     where the bound reaches the modulus there are two, and it is undecidable.
     """
-    rise = value - base.value
-    bound = bound_of(base, at, rules)
     if rules.kind is Kind.TOTAL:
         return rise if bound is None or abs(rise) <= bound else None
     if bound is None:
@@ -43,8 +54,8 @@ def kept_level(base: Level, value: int, rules: Rules) -> int:
 
 
 def segment_of(base: Level, at: int, amount: int, rules: Rules) -> Segment:
-    """The booked leg; estimated where its parts are not measured, and from a level that was only assumed."""
-    return Segment(base.at, at, amount, base.origin is Origin.ASSUMED or is_estimated(base.at, at, rules))
+    """The booked leg; estimated where its parts are not measured, and from a level that is not certain."""
+    return Segment(base.at, at, amount, base.origin in _UNCERTAIN or is_estimated(base.at, at, rules))
 
 
 def is_estimated(start: int, end: int, rules: Rules) -> bool:
@@ -55,6 +66,17 @@ def is_estimated(start: int, end: int, rules: Rules) -> bool:
     elapsed = end - start
     misses = 2 * elapsed > 3 * rules.interval and start // QUARTER_US != (end - 1) // QUARTER_US
     return misses or elapsed > rules.gap
+
+
+def rests(base: Level, at: int, value: int, amount: int, rules: Rules) -> bool:
+    """Whether the register stands still over a plausible leg.
+
+    The level of one that only rises was then the same all along, so that the leg is measured in all its parts, however
+    long it is. A net one may have fallen and risen in between: it stands still only where no reading is missing.
+    """
+    if amount or kept_level(base, value, rules) != base.value or base.origin is not Origin.READING:
+        return False
+    return rules.kind is Kind.TOTAL_INCREASING or not is_estimated(base.at, at, rules)
 
 
 def broken_leg(base: Level, first: Level, rules: Rules) -> Segment | None:

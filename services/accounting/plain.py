@@ -1,4 +1,7 @@
-"""The hot path of the fold: a rise within the bound, nothing held, one version of rules and no acts."""
+"""The hot path of the fold: a rise within the bound, nothing held, one version of rules and no acts.
+
+A standstill that is long enough to be looked at is left to the fold.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,9 @@ def book_plain(
     if not start and len(times) >= STRETCH and _book_stretch(rules, state, effects, times, raws):
         return len(times)
     multiplier, hourly, slack, step = rules.times, rules.hourly_bound, rules.slack, rules.step
-    ceiling, gap, book = rules.ceiling, rules.gap, effects.segments.append
+    ceiling, gap, still, book = rules.ceiling, rules.gap, rules.still, effects.segments.append
     at, value, _ = state.base
+    flat_at = state.shown_since
     before_at, before_value = from_at, from_value = at, value
     together_until = (at // QUARTER_US + 1) * QUARTER_US
     place = start
@@ -47,21 +51,22 @@ def book_plain(
         level = raw * multiplier  # type: ignore[operator]  # plain rules have an integer
         amount, elapsed = level - value, next_at - at
         bound = hourly * (elapsed + slack) // HOUR_BOUND + step
-        if amount < 0 or level >= ceiling or not amount <= bound < amount + ceiling:
+        if amount < 0 or level >= ceiling or not amount <= bound < amount + ceiling or next_at - flat_at > still:
             break
         if next_at > together_until or elapsed > gap:
             if from_at != at:
                 book(Segment(from_at, at, value - from_value, estimated=False))
-            book(Segment(at, next_at, amount, is_estimated(at, next_at, rules)))
+            book(Segment(at, next_at, amount, amount > 0 and is_estimated(at, next_at, rules)))
             from_at, from_value = next_at, level
             together_until = (next_at // QUARTER_US + 1) * QUARTER_US
         before_at, before_value, at, value = at, value, next_at, level
+        flat_at = next_at if amount else flat_at
     else:
         place = len(times)
     if from_at != at:
         book(Segment(from_at, at, value - from_value, estimated=False))
     if place > start:
-        state.previous, state.base = Level(before_at, before_value), Level(at, value)
+        state.previous, state.base, state.flat_at = Level(before_at, before_value), Level(at, value), flat_at
     return place
 
 
@@ -85,9 +90,31 @@ def _book_stretch(
     least, most = rules.bound(min(waits)), rules.bound(longest)
     if least is None or most is None or max(rises) > least or most >= rules.ceiling:
         return False
+    flat_at = state.shown_since
+    if times[-1] - flat_at > rules.still and _stands_long(flat_at, times, rises, rules.still):
+        return False
     _book_quarters(base, times, levels, effects.segments.append)
     state.previous, state.base = Level(times[-2], levels[-2]), Level(times[-1], levels[-1])
+    state.flat_at = _shown_since(flat_at, times, rises)
     return True
+
+
+def _stands_long(flat_at: int, times: Sequence[int], rises: Sequence[int], still: int) -> bool:
+    """Whether the register stands still somewhere for longer than is passed over."""
+    for at, rise in zip(times, rises, strict=True):
+        if at - flat_at > still:
+            return True
+        if rise:
+            flat_at = at
+    return False
+
+
+def _shown_since(flat_at: int, times: Sequence[int], rises: Sequence[int]) -> int:
+    """Since when the last level is shown: nearly always since the last reading."""
+    last = len(rises) - 1
+    while last >= 0 and not rises[last]:
+        last -= 1
+    return times[last] if last >= 0 else flat_at
 
 
 def _book_quarters(base: Level, times: Sequence[int], levels: Sequence[int], book: Callable[[Segment], None]) -> None:

@@ -14,8 +14,8 @@ from functools import cached_property
 from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
-from services.model import HOUR_US, SECOND_US, ActKind, Kind, OnFall
-from services.units import MILLI, half_even
+from services.model import HOUR_US, SECOND_US, ActKind, Kind, OnFall, Stamp
+from services.units import MICRO, MILLI, PARTS, half_even
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,13 +25,18 @@ EVER: Final = -(2**63)
 """Before every reading: where the first version of a policy starts."""
 
 ABOVE_ALL: Final = 2**80
-"""Above every level."""
+"""Above every level and every duration."""
+
+PLAIN_KINDS: Final = frozenset({Kind.INTERVAL, Kind.MEASUREMENT})
+"""Kinds whose readings are amounts or momentary values, judged one by one; the others count."""
 
 HOUR_BOUND: Final = 20 * HOUR_US
 """Denominator of the bound: µs an hour, and the 20 of the margin 21/20."""
 
 DEFAULT_SLACK_US: Final = 60 * SECOND_US
 DEFAULT_GAP_INTERVALS: Final = 4
+LONG_INTERVALS: Final = 64
+"""A standstill of so many intervals is written down, so that its beginning is found without reading it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,9 @@ class Version:
     noise: Decimal
     on_fall: OnFall = OnFall.CONFIRM
     valid_from: int = EVER
+    flat_us: int | None = None
+    """The longest believable standstill; None: a standstill of any length is believed."""
+    stamp: Stamp = Stamp.END
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +94,31 @@ class Rules:
     """`max_rate` with its margin of 5 %, in HOUR_BOUND-ths a µs; 0 where it is unknown."""
     ceiling: int
     """The modulus, or more than any value where there is none."""
+    flat: int
+    """The longest believable standstill in µs, ABOVE_ALL where there is no limit."""
+    long: int
+    """A standstill of so many µs is written down."""
+    still: int
+    """A standstill up to so many µs is nothing to look at: neither unbelievable nor long."""
+    stamp: Stamp
+    shift: int
+    """What must be added to `read_at` to have the end of an interval."""
+    tolerance: int
+    """How far the stamp of an interval may be from the boundary that it means, in µs: at most a quarter of it."""
 
     def level(self, raw: int | Fraction) -> int:
         """Thousandths before the multiplier → the booked level, half-even once."""
         if self.times is not None and raw.__class__ is int:
             return raw * self.times
         return half_even(raw * self.multiplier)
+
+    def fine_level(self, raw: int | Fraction) -> int:
+        """The same in millionths of the unit, for kinds whose values are not differences of a register's."""
+        return half_even(raw * self.multiplier * MICRO)
+
+    def parts(self, raw: int | Fraction) -> int:
+        """An amount in PARTS of a thousandth."""
+        return half_even(raw * self.multiplier * PARTS)
 
     def bound(self, elapsed: int, *, by_act: bool = False) -> int | None:
         """The most that can flow in `elapsed` µs; a leg touching an act has one interval more. None: unknown."""
@@ -121,11 +148,6 @@ class EpochAct:
     old: Rules
     new: Rules
 
-    @property
-    def reads_itself(self) -> bool:
-        """Whether the register keeps counting through the act, so that one reading fits both sides."""
-        return self.kind is ActKind.MULTIPLIER
-
 
 @dataclass(frozen=True)
 class Policy:
@@ -138,6 +160,12 @@ class Policy:
     ignored: tuple[tuple[int, int], ...] = ()
     corrections: dict[int, Fraction] = field(default_factory=dict)
     acts_at: tuple[int, ...] = ()
+    accepted: frozenset[int] = frozenset()
+
+    @property
+    def parts(self) -> int:
+        """In how many parts of a thousandth segments are: PARTS where values are no differences, 1 for registers."""
+        return PARTS if self.kind in PLAIN_KINDS else 1
 
     @cached_property
     def plain(self) -> bool:
@@ -195,6 +223,7 @@ def compile_policy(
         rules_from=tuple(starts),
         acts=epoch_acts,
         acts_at=tuple(act.at for act in epoch_acts),
+        accepted=frozenset(a.at for a in acts if a.kind is ActKind.ACCEPT),
         ignored=tuple((a.at, a.until) for a in acts if a.kind is ActKind.IGNORE and a.until is not None),
         corrections={
             a.at: Fraction(a.value) * unit_factor * MILLI
@@ -220,6 +249,7 @@ def _rules(kind: Kind, version: Version, multiplier: Fraction, unit_factor: Frac
     displayed = unit_factor * MILLI * multiplier
     max_rate = None if version.max_rate is None else ceil(Fraction(version.max_rate) * unit_factor * MILLI)
     modulus = None if version.modulus is None else half_even(Fraction(version.modulus) * displayed)
+    flat = ABOVE_ALL if version.flat_us is None else version.flat_us
     return Rules(
         kind=kind,
         integrate=integrate,
@@ -235,6 +265,12 @@ def _rules(kind: Kind, version: Version, multiplier: Fraction, unit_factor: Frac
         times=int(multiplier) if multiplier.denominator == 1 else None,
         hourly_bound=0 if max_rate is None else max_rate * 21,
         ceiling=ABOVE_ALL if modulus is None else modulus,
+        flat=flat,
+        long=LONG_INTERVALS * version.interval_us,
+        still=min(flat, LONG_INTERVALS * version.interval_us),
+        stamp=version.stamp,
+        shift=version.interval_us if version.stamp is Stamp.START else 0,
+        tolerance=min(version.slack_us, version.interval_us // 4),
     )
 
 

@@ -8,11 +8,12 @@ the old fold withdrew and the new one does not comes back.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.accounting.fold import SOUND, Fold
+from services.accounting.policy import PLAIN_KINDS
 from services.accounting.split import split
-from services.accounting.state import EventKind, Level, Outcome, State, Verdict
+from services.accounting.state import Event, EventKind, Level, Origin, Outcome, State, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -22,12 +23,28 @@ if TYPE_CHECKING:
     from services.accounting.state import Effects
 
 
-class Before(NamedTuple):
-    """The baseline before the sound reading at which a refold starts: raw value, outcome and noise high-water level."""
+class Stored(NamedTuple):
+    """A stored reading: raw value, outcome and noise high-water level."""
 
     at: int
     raw: int | Fraction
     verdict: Verdict
+
+    def level(self, policy: Policy) -> int:
+        """The level that it left behind as a baseline of a register that counts."""
+        if self.verdict.high is not None:
+            return self.verdict.high
+        return policy.rules_at(self.at).level(policy.corrections.get(self.at, self.raw))
+
+
+class Before(NamedTuple):
+    """The baseline before the sound reading at which a refold starts."""
+
+    reading: Stored
+    flat_at: int
+    """Since when the register shows its level (`standstills.began`)."""
+    is_doubted: bool = False
+    """Whether a break that looks like a change of scale is before it, and no act since."""
 
 
 @dataclass(slots=True)
@@ -35,13 +52,14 @@ class Difference:
     """What a change does to a register's books.
 
     `rows`: bucket → change of [amount, estimated_amount, covered_s, estimated_s], none of them all zero.
-    `verdicts`: readings whose outcome changed, SOUND = no doubt left. `events`: None = withdrawn.
+    `verdicts`: readings whose outcome changed, SOUND = no doubt left. `events`, `standstills`: None = withdrawn.
     `state`: the new state after the newest reading, or None where the old one stands.
     """
 
     rows: dict[int, list[int]] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
-    events: dict[tuple[EventKind, int], int | None] = field(default_factory=dict)
+    events: dict[tuple[EventKind, int], Event | None] = field(default_factory=dict)
+    standstills: dict[int, int | None] = field(default_factory=dict)
     state: State | None = None
 
 
@@ -62,7 +80,11 @@ def refold(
         before: The baseline before `start`; None where `start` is at or before the first reading.
         start: Where the sound reading is; pages come from here on.
         added: New readings by instant, none of them stored yet, all at or after `start`.
-        settled_at: The last instant at which old and new inputs differ.
+        settled_at: The last instant at which old and new inputs differ, or at which a judgement was made that looked
+            back on a stretch in which they do (`Event.judged_at`).
+
+    Raises:
+        HistoryNeededError: A judgement needs readings of before: start again from an earlier one.
     """
     folds = _begin(old, before), _begin(new, before)
     late = sorted(added.items(), reverse=True)
@@ -84,12 +106,15 @@ def refold(
 def _begin(policy: Policy, before: Before | None) -> Fold:
     if before is None:
         return Fold(policy)
-    raw = policy.corrections.get(before.at, before.raw)
-    high = before.verdict.high
-    level = policy.rules_at(before.at).level(raw) if high is None else high
-    fold = Fold(policy, State(base=Level(before.at, level)))
-    if before.verdict.outcome is Outcome.CLOSING:
-        fold.close_epochs_at(before.at)
+    at = before.reading.at
+    if policy.kind in PLAIN_KINDS:
+        rules = policy.rules_at(at)
+        value = rules.fine_level(policy.corrections.get(at, before.reading.raw))
+        return Fold(policy, State(base=Level(at + rules.shift, value)))
+    origin = Origin.DOUBTED if before.is_doubted else Origin.READING
+    fold = Fold(policy, State(base=Level(at, before.reading.level(policy), origin), flat_at=before.flat_at))
+    if before.reading.verdict.outcome is Outcome.CLOSING:
+        fold.close_epochs_at(at)
     return fold
 
 
@@ -105,16 +130,21 @@ def difference(old: Effects, new: Effects, state: State | None) -> Difference:
         for at in sorted({*old.verdicts, *new.verdicts})
         if old.verdicts.get(at, SOUND) != new.verdicts.get(at, SOUND)
     }
-    events = {
-        key: new.events.get(key)
-        for key in sorted({*old.events, *new.events})
-        if old.events.get(key) != new.events.get(key)
-    }
-    return Difference({bucket: row for bucket, row in rows.items() if any(row)}, verdicts, events, state)
+    return Difference(
+        {bucket: row for bucket, row in rows.items() if any(row)},
+        verdicts,
+        _changed(old.events, new.events),
+        _changed(old.standstills, new.standstills),
+        state,
+    )
+
+
+def _changed(old: Mapping[Any, Any], new: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: new.get(key) for key in sorted({*old, *new}) if old.get(key) != new.get(key)}
 
 
 def outright(effects: Effects, state: State) -> Difference:
     """What a fold of newer readings, resumed from the state, does: all of it, withdrawals included."""
     rows = {bucket: row for bucket, row in split(effects.segments).items() if any(row)}
     verdicts = {at: verdict for at, verdict in effects.verdicts.items() if verdict is not SOUND}
-    return Difference(rows, verdicts, effects.events, state)
+    return Difference(rows, verdicts, effects.events, effects.standstills, state)

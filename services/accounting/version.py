@@ -2,6 +2,6 @@
 
 from typing import Final
 
-ACCOUNTING_VERSION: Final = 1
+ACCOUNTING_VERSION: Final = 2
 """Raised by every change of what readings book, hold or imply: `tanfeng migrate` then rebuilds the registers whose
 books an older rule made. 0 are books of before rules were numbered."""

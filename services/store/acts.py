@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from services.accounting.policy import PLAIN_KINDS
 from services.errors import TanfengError
-from services.model import ActKind, iso
+from services.model import ActKind, Kind, iso
 from services.store.pool import INFINITY
 from services.store.queries import SQL
 from services.store.rebook import rebook
@@ -23,6 +24,8 @@ async def declare(con: Connection, register_id: int, act: Act, *, author: str, r
         TanfengError: The act lacks what its kind needs.
     """
     check(act)
+    if act.kind is ActKind.ACCEPT:
+        await _check_accept(con, register_id)
     number = 0
 
     async def enter() -> None:
@@ -56,6 +59,16 @@ async def withdraw(con: Connection, act_id: int, *, author: str) -> None:
     await rebook(con, [row["register_id"]], row["at"], leave, cause="act", until_us=until)
     await con.execute(SQL["registry_bump"])
     await con.execute(SQL["write_audit"], author, "act withdrawn", json.dumps({"act": act_id}))
+
+
+async def _check_accept(con: Connection, register_id: int) -> None:
+    """Refuse to accept one reading of a register that counts: the readings after it decide about it."""
+    kind = Kind(await con.fetchval(SQL["register_kind"], register_id))
+    if kind not in PLAIN_KINDS:
+        raise TanfengError(
+            f"readings of a register of kind {kind} are not accepted one by one",
+            "declare what happened: a replacement, a reset, a correction or an ignore",
+        )
 
 
 def check(act: Act) -> None:

@@ -106,11 +106,12 @@ class Books:
         for group in groups:
             card = self._cards[group.register_id]
             raws = [card.raw(each.raw, each.text) if each.text else each.raw for each in group.arrivals]
-            if group.is_late or not _fold(card, group, raws, entries, booked):
-                added = dict(zip(group.times, raws, strict=True))
-                late.append((group, Change(card, card.policy, group.times[0], group.times[-1], added)))
-            else:
+            since = group.times[0] if group.is_late else _fold(card, group, raws, entries, booked)
+            if since is None:
                 yield group.arrivals
+            else:
+                added = dict(zip(group.times, raws, strict=True))
+                late.append((group, Change(card, card.policy, since, group.times[-1], added)))
 
     async def _book_late(
         self, con: Connection, late: Sequence[tuple[Group, Change]], entries: Entries, booked: Booked
@@ -132,16 +133,16 @@ class Books:
         await con.execute(SQL["add_reading_days"], *map(list, zip(*counted, strict=True)))
 
 
-def _fold(card: Card, group: Group, raws: Sequence[int | Fraction], entries: Entries, booked: Booked) -> bool:
-    """Fold newer readings from the state; False, and nothing entered, if that needs readings of before."""
+def _fold(card: Card, group: Group, raws: Sequence[int | Fraction], entries: Entries, booked: Booked) -> int | None:
+    """Fold newer readings from the state; if that needs readings of before, nothing is entered: gives since when."""
     fold = Fold(card.policy, state_of(group.row), keep=KEPT_MEMBERS)
     try:
         fold.book_all(group.times, raws)
-    except HistoryNeededError:
-        return False
+    except HistoryNeededError as needed:
+        return group.times[0] if needed.since is None else min(needed.since, group.times[0])
     booked.held += _held(fold.effects.verdicts, group)
     entries.add(card, outright(fold.effects, fold.state), _newest(group), group.row["newest_at"])
-    return True
+    return None
 
 
 def _held(verdicts: Mapping[int, Verdict], group: Group) -> int:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from services.accounting.policy import EVER, Act, Policy, Version, compile_policy
-from services.model import SECOND_US, ActKind, Kind, OnFall
+from services.model import SECOND_US, ActKind, Kind, OnFall, Stamp
 from services.store.queries import SQL
 from services.units import MILLI, declared_factor
 
@@ -120,6 +120,8 @@ def _version(row: Row) -> Version:
         noise=row["noise"],
         on_fall=OnFall(row["on_fall"]),
         valid_from=max(EVER, row["valid_from"]),
+        flat_us=None if row["flat_s"] is None else row["flat_s"] * SECOND_US,
+        stamp=Stamp(row["stamp"]),
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from services.accounting.refold import Difference
-    from services.accounting.state import Verdict
+    from services.accounting.state import Event, Verdict
     from services.store.cards import Card, Scope
     from services.store.pool import Connection, Row
 
@@ -51,7 +51,8 @@ class Entries:
     closed_ledger: set[tuple[int, int]] = field(default_factory=set)
     closed_days: set[tuple[int, date]] = field(default_factory=set)
     doubts: list[tuple[int, int, Verdict]] = field(default_factory=list)
-    events: list[tuple[int, str, int, int | None]] = field(default_factory=list)
+    events: list[tuple[int, str, int, Event | None]] = field(default_factory=list)
+    standstills: list[tuple[int, int, int | None]] = field(default_factory=list)
     states: list[tuple[int, State, Newest]] = field(default_factory=list)
     takes_back: bool = False
 
@@ -60,7 +61,8 @@ class Entries:
         for bucket, row in change.rows.items():
             self._add_row(card, bucket, row, frontier)
         self.doubts += [(card.register_id, at, verdict) for at, verdict in change.verdicts.items()]
-        self.events += [(card.register_id, kind.value, at, shift) for (kind, at), shift in change.events.items()]
+        self.events += [(card.register_id, kind.value, at, event) for (kind, at), event in change.events.items()]
+        self.standstills += [(card.register_id, start, end) for start, end in change.standstills.items()]
         if change.state is not None:
             self.states.append((card.register_id, change.state, newest))
 
@@ -119,17 +121,34 @@ class Entries:
         doubted = [(i, at, v.outcome.value, v.high) for i, at, v in self.doubts if v.outcome is not Outcome.SOUND]
         if doubted:
             await con.execute(SQL["put_doubts"], *_transposed(doubted, 4))
-        gone = [(register, kind, at) for register, kind, at, shift in self.events if shift is None]
+        gone = [(register, kind, at) for register, kind, at, event in self.events if event is None]
         if gone:
             await con.execute(SQL["drop_events"], *_transposed(gone, 3))
-        here = [event for event in self.events if event[3] is not None]
+        here = [(register, kind, at, *event) for register, kind, at, event in self.events if event is not None]
         if here:
-            await con.execute(SQL["put_events"], *_transposed(here, 4))
+            await con.execute(SQL["put_events"], *_transposed(here, 7))
+        if self.standstills:
+            await self._write_standstills(con)
+
+    async def _write_standstills(self, con: Connection) -> None:
+        gone = [(register, start) for register, start, end in self.standstills if end is None]
+        if gone:
+            await con.execute(SQL["drop_standstills"], *_transposed(gone, 2))
+        here = [each for each in self.standstills if each[2] is not None]
+        if here:
+            await con.execute(SQL["put_standstills"], *_transposed(here, 3))
 
     async def _write_states(self, con: Connection) -> None:
         if self.states:
             numbers = [
-                (register, *_level_columns(state.base), *_level_columns(state.previous), newest.at, newest.value)
+                (
+                    register,
+                    *_level_columns(state.base),
+                    *_level_columns(state.previous),
+                    state.flat_at,
+                    newest.at,
+                    newest.value,
+                )
                 for register, state, newest in self.states
             ]
             runs = [_runs_text(state.runs) for _, state, _ in self.states]
@@ -151,6 +170,7 @@ def state_of(row: Row) -> State:
         _level(row["baseline_at"], row["baseline_value"], row["baseline_origin"]),
         _level(row["previous_at"], row["previous_value"], row["previous_origin"]),
         [] if row["runs"] is None else _runs(row["runs"]),
+        row["flat_at"],
     )
 
 

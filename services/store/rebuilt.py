@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import dropwhile, zip_longest
 from typing import TYPE_CHECKING, Final
 
-from services.accounting.fold import SOUND, Fold
+from services.accounting.fold import SOUND, Fold, HistoryNeededError
 from services.accounting.refold import Difference
 from services.accounting.split import split
-from services.accounting.state import EventKind, Outcome, Verdict
+from services.accounting.state import Event, EventKind, Outcome, Verdict
 from services.model import QUARTER_US
 from services.store.entries import KEPT_MEMBERS
 from services.store.pool import NEG_INFINITY
@@ -29,11 +29,12 @@ PAGE: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class RegisterBooks:
-    """What is booked of a register by quarter-hour, which readings are doubted, and its events with their shifts."""
+    """What is booked of a register by quarter-hour, which readings are doubted, its events and its long standstills."""
 
     rows: Mapping[int, tuple[int, ...]]
     doubts: Mapping[int, Verdict]
-    events: Mapping[tuple[EventKind, int], int]
+    events: Mapping[tuple[EventKind, int], Event]
+    standstills: Mapping[int, int]
 
     def since(self, start: int) -> RegisterBooks:
         """Those that the readings from `start` on make alone: the quarter-hour that holds it is shared with others."""
@@ -43,7 +44,8 @@ class RegisterBooks:
         return RegisterBooks(
             {bucket: row for bucket, row in self.rows.items() if bucket >= first},
             {at: verdict for at, verdict in self.doubts.items() if at >= start},
-            {key: shift for key, shift in self.events.items() if key[1] >= start},
+            {key: event for key, event in self.events.items() if key[1] >= start},
+            {at: until for at, until in self.standstills.items() if at >= start},
         )
 
 
@@ -73,9 +75,12 @@ async def stored_books(con: Connection, register_id: int) -> RegisterBooks:
             for row in await con.fetch(SQL["doubts_of"], register_id)
         },
         {
-            (EventKind(row["kind"]), row["read_at"]): row["shift"]
+            (EventKind(row["kind"]), row["read_at"]): Event(
+                row["shift"], row["suspect"], row["flat_at"], row["judged_at"]
+            )
             for row in await con.fetch(SQL["events_of"], register_id)
         },
+        {row["started_at"]: row["ended_at"] for row in await con.fetch(SQL["standstills_of"], register_id)},
     )
 
 
@@ -91,6 +96,15 @@ async def rebuilt(
         dropped: Whether raw readings of the register are past retention.
         singly: Judge every reading by itself, not plain stretches together: slower, and a second opinion.
     """
+    try:
+        return await _rebuilt(con, card, doubts, dropped=dropped, singly=singly)
+    except HistoryNeededError:  # a standstill is judged by what was shown before it, which plain stretches do not keep
+        return await _rebuilt(con, card, doubts, dropped=dropped, singly=True)
+
+
+async def _rebuilt(
+    con: Connection, card: Card, doubts: Mapping[int, Verdict], *, dropped: bool, singly: bool
+) -> Rebuilt:
     fold, start = Fold(card.policy), NEG_INFINITY
     cursor = await con.cursor(SQL["all_readings"], card.register_id)
     while page := await cursor.fetch(PAGE):
@@ -111,7 +125,8 @@ def _books_of(fold: Fold) -> RegisterBooks:
     return RegisterBooks(
         {bucket: tuple(row) for bucket, row in split(effects.segments).items() if any(row)},
         {at: verdict for at, verdict in effects.verdicts.items() if verdict.outcome is not Outcome.SOUND},
-        {key: shift for key, shift in effects.events.items() if shift is not None},
+        {key: event for key, event in effects.events.items() if event is not None},
+        {at: until for at, until in effects.standstills.items() if until is not None},
     )
 
 
@@ -129,6 +144,7 @@ def difference(stored: RegisterBooks, new: Rebuilt) -> Difference:
         {bucket: _less(now.rows.get(bucket, ()), old.rows.get(bucket, ())) for bucket in sorted(changed)},
         _changed(old.doubts, now.doubts, SOUND),
         _changed(old.events, now.events, None),
+        _changed(old.standstills, now.standstills, None),
         new.state,
     )
 

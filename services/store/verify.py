@@ -62,6 +62,7 @@ async def verify_register(con: Connection, register_id: int, name: str) -> list[
         *_compare(f"{name} day", await _rows(con, "days_of", register_id), _by_day(card, stored.rows), str),
         *_compare(f"{name} doubt", old.doubts, now.doubts, iso),
         *_compare(f"{name} event", old.events, now.events, _event),
+        *_compare(f"{name} standstill", old.standstills, now.standstills, iso),
     ]
     kept_from = NEG_INFINITY if state is None else state["kept_from"]
     miscounted = await con.fetch(SQL["wrong_reading_days"], card.zone, register_id, kept_from)

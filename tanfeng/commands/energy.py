@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -15,15 +17,15 @@ from rich.console import Console
 from services.accounting.fold import Fold
 from services.accounting.policy import DEFAULT_GAP_INTERVALS, DEFAULT_SLACK_US, Policy, Version, compile_policy
 from services.errors import TanfengError
-from services.model import SECOND_US, Kind, OnFall
-from services.units import FACTORS, decimal_text
+from services.model import SECOND_US, Kind, OnFall, Stamp
+from services.units import FACTORS
 from tanfeng.durations import seconds
 from tanfeng.energy import render, statement
 from tanfeng.energy.events_file import read_acts
 from tanfeng.energy.listing import Listing, read_listing
 
-if TYPE_CHECKING:
-    from fractions import Fraction
+_TONNE: Final = "t"
+"""Kept as it is where no carrier says whether it counts in tonnes or kilograms."""
 
 
 class Grain(StrEnum):
@@ -60,6 +62,8 @@ def energy(
     slack: Annotated[str | None, typer.Option(help="clock tolerance; default: 60s, or the interval if shorter")] = None,
     noise: Annotated[str | None, typer.Option(help="a fall of at most this is no energy; default: one step")] = None,
     on_fall: Annotated[OnFall, typer.Option(help="when a held run becomes the truth")] = OnFall.CONFIRM,
+    flat: Annotated[str | None, typer.Option(help="longest believable standstill; default: no limit")] = None,
+    stamp: Annotated[Stamp, typer.Option(help="which end of its interval an amount is stamped with")] = Stamp.END,
     events: Annotated[Path | None, typer.Option(help="JSON list of declared acts")] = None,
     grain: Annotated[Grain, typer.Option(help="width of the intervals")] = Grain.HOUR,
     zone: Annotated[
@@ -70,9 +74,13 @@ def energy(
     """Show what a list of readings books under a policy, and why: accepted, held, reset, rollover, estimated."""
     factor = _unit(unit)
     shown_zone = _zone(zone or "Asia/Shanghai")
-    listing = read_listing(file, zone)
-    version = _version(listing, resolution, max_rate, modulus, interval, gap, slack, noise, on_fall)
-    acts = read_acts(events, zone) if events else []
+    listing = read_listing(file, shown_zone)
+    version = replace(
+        _version(listing, resolution, max_rate, modulus, interval, gap, slack, noise, on_fall),
+        flat_us=None if flat is None else _span(flat),
+        stamp=stamp,
+    )
+    acts = read_acts(events, shown_zone) if events else []
     policy = compile_policy(kind, [version], acts, unit_factor=factor[1], integrate=kind is Kind.MEASUREMENT)
     said = _statement(listing, policy, factor, grain, shown_zone)
     if output is Format.JSON:
@@ -81,6 +89,10 @@ def energy(
         typer.echo(render.as_csv(said), nl=False)
     else:
         render.print_table(Console(), said, shown_zone, _assumed(version, unit))
+    if listing.rows and not listing.standing:
+        raise TanfengError(
+            f"none of the {len(listing.rows)} rows of {file} could be read", "see the reason of each row"
+        )
 
 
 def _statement(
@@ -89,10 +101,11 @@ def _statement(
     fold = Fold(policy)
     fold.take_all(listing.readings(unit[1]))
     rows = statement.intervals(fold.effects, listing.standing, grain, zone)
+    total = statement.amount_text(sum(row.amount for row in rows), policy.parts) if fold.effects.segments else None
     return {
         "unit": unit[0],
-        "total": decimal_text(sum(row.amount for row in rows)),
-        "intervals": [row.record() for row in rows],
+        "total": total,
+        "intervals": [row.record(policy.parts) for row in rows],
         "readings": statement.reading_records(listing, fold.effects.verdicts, fold.state),
         "events": statement.event_records(fold.effects.events),
     }
@@ -100,8 +113,10 @@ def _statement(
 
 def _unit(unit: str) -> tuple[str, Fraction]:
     """The unit that amounts are in, and how many of it one declared unit is; power integrates to energy."""
+    if unit == _TONNE:
+        return unit, Fraction(1)
     if unit not in FACTORS:
-        raise TanfengError(f"unknown unit {unit!r}", f"use one of {', '.join(FACTORS)}")
+        raise TanfengError(f"unknown unit {unit!r}", f"use one of {', '.join([*FACTORS, _TONNE])}")
     kept, factor = FACTORS[unit]
     return {"kW": "kWh"}.get(kept, kept), factor
 

@@ -22,8 +22,11 @@ _KEYS = {
     ActKind.MULTIPLIER: ({"at", "value"}, {"reading"}),
     ActKind.IGNORE: ({"from", "until"}, set[str]()),
     ActKind.CORRECTION: ({"read_at", "value"}, set[str]()),
+    ActKind.ACCEPT: ({"read_at"}, set[str]()),
 }
 """Keys that an act of each kind must have, and may have."""
+_SAID = {"kind", "author", "reason"}
+"""Keys that say who declared an act and why: they change no figure."""
 
 
 def read_acts(path: Path, naive_zone: str | None) -> list[Act]:
@@ -46,7 +49,7 @@ def _act(place: str, entry: Any, naive_zone: str | None) -> Act:  # noqa: ANN401
         raise TanfengError(f"{place}: no known kind", f"use one of {', '.join(ActKind)}")
     kind = ActKind(entry["kind"])
     must, may = _KEYS[kind]
-    keys = set(entry) - {"kind"}
+    keys = set(entry) - _SAID
     if not must <= keys or not keys <= must | may:
         allowed = " and ".join(sorted(must)) + (f", and may have {', '.join(sorted(may))}" if may else "")
         raise TanfengError(f"{place}: a {kind} with {', '.join(sorted(keys)) or 'nothing'}", f"it must have {allowed}")

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain, pairwise
-from statistics import median
+from statistics import median_low
 from typing import TYPE_CHECKING, Final
 
 from services.errors import TanfengError
@@ -59,10 +59,13 @@ class Listing:
         ]
 
     def interval_us(self) -> int:
-        """The usual distance between readings: their median, a quarter-hour where there are fewer than two."""
+        """The usual distance between readings: their lower median; of one distance none is usual: a quarter-hour.
+
+        The lower one, so that a file of few readings does not take its own gap for what is usual.
+        """
         times = sorted(self.standing)
         steps = [later - earlier for earlier, later in pairwise(times)]
-        return int(median(steps)) if steps else QUARTER_US
+        return median_low(steps) if len(steps) > 1 else min([QUARTER_US, *steps])
 
     def resolution(self) -> Decimal:
         """One unit of the last decimal place that the file shows."""

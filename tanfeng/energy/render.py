@@ -39,10 +39,11 @@ def print_table(console: Console, statement: Statement, zone: str, assumed: str)
     if odd:
         console.print(_listed("需要留意的读数 / readings to look at", ("read_at", "value", "outcome", "why"), odd))
     if statement["events"]:
-        console.print(_listed("事件 / events", ("kind", "at", "shift"), statement["events"]))
+        console.print(_listed("事件 / events", ("kind", "at", "shift", "suspect"), statement["events"]))
     outcomes = [row["outcome"] for row in statement["readings"]]
     counts = " · ".join(f"{name} {outcomes.count(name)}" for name in dict.fromkeys(outcomes))
-    console.print(f"合计 / total: [bold]{statement['total']} {unit}[/bold]    读数 / readings: {counts}")
+    total = "未知 / unknown" if statement["total"] is None else f"{statement['total']} {unit}"
+    console.print(f"合计 / total: [bold]{total}[/bold]    读数 / readings: {counts}")
     console.print(f"[dim]{assumed}[/dim]")
 
 

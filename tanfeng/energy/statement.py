@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.accounting.split import split
-from services.accounting.state import Outcome, Segment, State, Verdict
+from services.accounting.state import BASELINES, Outcome, Segment, State, Verdict
 from services.days import day_ends, day_of
 from services.model import HOUR_US, QUARTER_US, SECOND_US, from_us, iso, to_us
-from services.units import decimal_text
+from services.units import MILLI, half_even
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from services.accounting.state import Effects, EventKind
+    from services.accounting.state import Effects, Event, EventKind
     from tanfeng.energy.listing import Listing, Row
 
 GRAINS: Final = ("segments", "15m", "1h", "1d")
@@ -31,14 +31,20 @@ _WHY: Final = {
     Outcome.OUT_OF_RANGE: "超出寄存器量程，不作为依据 / outside the register's range, never evidence",
     Outcome.OVERRULED: "后续读数证明此读数有误，已撤销 / overruled: the readings that followed prove it false",
     Outcome.IGNORED: "按申明忽略 / ignored by declaration",
+    Outcome.REPEATED: "同一时段的用量重复，只计一次 / the amount of the same interval once more counts once",
+    Outcome.RELEASED: "原存疑，按申明采信 / held at first, accepted by declaration",
 }
 _PENDING: Final = "与前一读数不相容，等待后续读数判定 / not plausible after the reading before; waits for the next ones"
 _FALSE: Final = "与前后读数不相容，判为误读 / false: not plausible between the readings around it"
-_ACCEPTED: Final = frozenset({Outcome.SOUND, Outcome.NOISE, Outcome.CONFIRMED, Outcome.RESTART, Outcome.CLOSING})
+_WORD: Final = {
+    **dict.fromkeys((*BASELINES, Outcome.RELEASED), "accepted"),
+    Outcome.REPEATED: "duplicate",
+}
+"""What a reading's outcome is called; `held` where nothing stands here."""
 
 
 class Interval(NamedTuple):
-    """One interval's energy in thousandths and how much of it is covered, in seconds."""
+    """One interval's energy in the policy's unit and how much of it is covered, in seconds."""
 
     starts_at: int
     amount: int
@@ -46,12 +52,12 @@ class Interval(NamedTuple):
     covered_s: int
     estimated_s: int
 
-    def record(self) -> dict[str, str | int]:
-        """As JSON has it: decimals as strings."""
+    def record(self, parts: int) -> dict[str, str | int]:
+        """As JSON has it: decimals as strings; `parts` of a thousandth are what the amounts count."""
         return {
             "starts_at": iso(self.starts_at),
-            "amount": decimal_text(self.amount),
-            "estimated": decimal_text(self.estimated),
+            "amount": amount_text(self.amount, parts),
+            "estimated": amount_text(self.estimated, parts),
             "covered_s": self.covered_s,
             "estimated_s": self.estimated_s,
         }
@@ -79,11 +85,25 @@ def intervals(effects: Effects, times: Iterable[int], grain: str, zone: str) -> 
 
 
 def standing(segments: Iterable[Segment]) -> list[Segment]:
-    """What was booked less what was taken back, in order of time."""
-    count = Counter[Segment]()
+    """What was booked less what was taken back, in order of time; legs of a standstill are taken back together."""
+    kept: list[Segment] = []
     for segment in segments:
-        count[segment._replace(sign=1)] += segment.sign
-    return sorted(count.elements())
+        same = segment._replace(sign=1)
+        if segment.sign > 0:
+            kept.append(segment)
+        elif same in kept:
+            kept.remove(same)
+        else:
+            kept = [each for each in kept if each.amount or each.start < segment.start or each.end > segment.end]
+    return sorted(kept)
+
+
+def amount_text(amount: int, parts: int) -> str:
+    """An amount as a decimal: of thousandths where they are whole, else of millionths, rounded half-even once."""
+    places = 3 if parts == 1 else 6
+    shown = half_even(Fraction(amount * 10**places, MILLI * parts))
+    whole, rest = divmod(abs(shown), 10**places)
+    return f"{'-' if shown < 0 else ''}{whole}.{rest:0{places}d}"
 
 
 def _pieces(segments: list[Segment], first: int, last: int) -> list[Interval]:
@@ -137,7 +157,7 @@ def outcome(row: Row, verdicts: Mapping[int, Verdict], state: State) -> tuple[st
     verdict = verdicts[row.at]
     if verdict.outcome is Outcome.HELD:
         return "held", _FALSE if state.base is not None and row.at < state.base.at else _PENDING
-    return "accepted" if verdict.outcome in _ACCEPTED else "held", _WHY[verdict.outcome]
+    return _WORD.get(verdict.outcome, "held"), _WHY[verdict.outcome]
 
 
 def reading_records(listing: Listing, verdicts: Mapping[int, Verdict], state: State) -> list[dict[str, str]]:
@@ -150,12 +170,12 @@ def reading_records(listing: Listing, verdicts: Mapping[int, Verdict], state: St
     return records
 
 
-def event_records(events: Mapping[tuple[EventKind, int], int | None]) -> list[dict[str, str]]:
-    """The events that stand, by time."""
+def event_records(events: Mapping[tuple[EventKind, int], Event | None]) -> list[dict[str, str]]:
+    """The events that stand, by time; `suspect` is the likely cause, '' where none was found."""
     return [
-        {"kind": kind.value, "at": iso(at), "shift": decimal_text(shift)}
-        for (kind, at), shift in sorted(events.items(), key=lambda event: (event[0][1], event[0][0]))
-        if shift is not None
+        {"kind": kind.value, "at": iso(at), "shift": amount_text(event.shift, 1), "suspect": event.suspect}
+        for (kind, at), event in sorted(events.items(), key=lambda entry: (entry[0][1], entry[0][0]))
+        if event is not None
     ]
 
 

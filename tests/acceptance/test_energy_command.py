@@ -173,10 +173,10 @@ def test_published_incidents(values: tuple[str, ...], total: str, tmp_path: Path
 
 
 def test_rows_that_are_no_readings_are_named_and_change_nothing(tmp_path: Path) -> None:
-    """Empty, null, NaN, words, zoneless and impossible times are rejected; the rest is booked."""
+    """Empty, null, NaN, words and impossible times are rejected; the rest is booked."""
     good = [(when.isoformat(), value) for when, value in clean()]
     bad = [(at(3).isoformat(), word) for word in ("", "null", "NaN", "unavailable", "12,5", "1e400")]
-    bad += [("2026-01-01T05:00:00", "1"), ("yesterday", "2"), ("", "3")]
+    bad += [("2026-13-01T05:00:00", "1"), ("yesterday", "2"), ("", "3")]
     file = write(tmp_path / "r.csv", [*bad[:4], *good, *bad[4:]])
     said = json.loads(run(file, *METER, "--format", "json"))
     assert said["total"] == "30000.000"

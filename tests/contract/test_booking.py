@@ -13,20 +13,27 @@ import pytest
 from services.accounting.fold import Fold
 from services.accounting.policy import Act
 from services.accounting.split import split
-from services.accounting.state import Outcome
+from services.accounting.state import Event, Outcome
 from services.model import Arrival
 from services.store.acts import declare
 from services.store.booking import Books
 from services.store.cards import load_cards
 from services.store.entries import KEPT_MEMBERS, state_of
 from services.store.pool import connect
-from tests.histories import History
+from tests.histories import History, short_times
 from tests.registers import add_meter, add_register
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from services.store.pool import Connection
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_times() -> Iterator[None]:
+    with short_times():
+        yield
+
 
 LIVES = int(os.environ.get("TANFENG_STORE_LIVES", "120"))
 
@@ -97,9 +104,16 @@ async def assert_books_are_one_fold(con: Connection, register_id: int) -> None:
     doubts = await con.fetch("SELECT read_at, outcome, high FROM core.doubt WHERE register_id = $1", register_id)
     expected = {at: v for at, v in whole.effects.verdicts.items() if v.outcome is not Outcome.SOUND}
     assert {d["read_at"]: (d["outcome"], d["high"]) for d in doubts} == expected
-    events = await con.fetch("SELECT kind, read_at, shift FROM core.event WHERE register_id = $1", register_id)
-    implied = {(k.value, at): shift for (k, at), shift in whole.effects.events.items() if shift is not None}
-    assert {(e["kind"], e["read_at"]): e["shift"] for e in events} == implied
+    events = await con.fetch(
+        "SELECT kind, read_at, shift, suspect, flat_at, judged_at FROM core.event WHERE register_id = $1", register_id
+    )
+    implied = {(k.value, at): event for (k, at), event in whole.effects.events.items() if event is not None}
+    assert {tuple(e)[:2]: Event(*tuple(e)[2:]) for e in events} == implied
+    standstills = await con.fetch(
+        "SELECT started_at, ended_at FROM core.standstill WHERE register_id = $1", register_id
+    )
+    ended = {start: end for start, end in whole.effects.standstills.items() if end is not None}
+    assert {row["started_at"]: row["ended_at"] for row in standstills} == ended
     row = await con.fetchrow("SELECT * FROM core.register_state WHERE register_id = $1", register_id)
     for run in whole.state.runs:
         del run.members[KEPT_MEMBERS:]

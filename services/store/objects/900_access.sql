@@ -43,5 +43,5 @@ GRANT SELECT, UPDATE ON core.register_state TO tanfeng_ingest;
 GRANT SELECT, INSERT, UPDATE ON core.rejection, core.rejection_flood, core.ingest_minute, core.booked
     TO tanfeng_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE ON core.lease, core.ingest_slot, core.ingest_session, core.doubt, core.event,
-    core.energy_15m, core.energy_day, core.energy_scope_day TO tanfeng_ingest;
+    core.standstill, core.energy_15m, core.energy_day, core.energy_scope_day TO tanfeng_ingest;
 GRANT EXECUTE ON FUNCTION core.lease_holds(int, timestamptz, timestamptz) TO tanfeng_ingest;

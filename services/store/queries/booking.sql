@@ -2,7 +2,7 @@
 
 -- name: lock_states
 SELECT register_id, policy_version, baseline_at, baseline_value, baseline_origin,
-       previous_at, previous_value, previous_origin, runs, newest_at, newest_value, kept_from
+       previous_at, previous_value, previous_origin, flat_at, runs, newest_at, newest_value, kept_from
 FROM core.register_state
 WHERE register_id = ANY($1::int[])
 ORDER BY register_id
@@ -20,7 +20,7 @@ LEFT JOIN core.carrier c ON c.code = r.carrier
 WHERE r.register_id = ANY($1::int[]);
 
 -- name: card_policies
-SELECT register_id, valid_from, max_rate, resolution, modulus, interval_s, gap_s, slack_s, noise, on_fall
+SELECT register_id, valid_from, max_rate, resolution, modulus, interval_s, gap_s, slack_s, noise, on_fall, flat_s, stamp
 FROM core.register_policy
 WHERE register_id = ANY($1::int[]) AND recorded_until = 'infinity'
 ORDER BY register_id, valid_from;
@@ -44,8 +44,9 @@ JOIN core.reading r USING (register_id, read_at)
 WHERE r.read_at BETWEEN $3 AND $4;
 
 -- name: checkpoints
--- The last sound reading before each instant, and the baseline before that.
-SELECT w.register_id, c.read_at AS sound_at, p.read_at, p.value, p.value_text, p.outcome, p.high
+-- The last sound reading before each instant, and the baselines and overruled readings before that, the newest first:
+-- three of them, which nearly always tell since when the newest one's level is shown.
+SELECT w.register_id, c.read_at AS sound_at, p.*
 FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, before)
 LEFT JOIN LATERAL (
     SELECT r.read_at FROM core.reading r
@@ -58,9 +59,40 @@ LEFT JOIN LATERAL (
     FROM core.reading r
     LEFT JOIN core.doubt d ON d.register_id = r.register_id AND d.read_at = r.read_at
     WHERE r.register_id = w.register_id AND r.read_at < c.read_at
-      AND (d.outcome IS NULL OR d.outcome IN ('noise', 'confirmed', 'restart', 'closing'))
-    ORDER BY r.read_at DESC LIMIT 1
-) AS p ON true;
+      AND (d.outcome IS NULL OR d.outcome IN ('noise', 'confirmed', 'restart', 'closing', 'overruled'))
+    ORDER BY r.read_at DESC LIMIT 3
+) AS p ON true
+ORDER BY w.register_id, p.read_at DESC;
+
+-- name: counted_before
+-- The next page of them, of one register.
+SELECT r.read_at, r.value, r.value_text, d.outcome, d.high
+FROM core.reading r
+LEFT JOIN core.doubt d ON d.register_id = r.register_id AND d.read_at = r.read_at
+WHERE r.register_id = $1 AND r.read_at < $2
+  AND (d.outcome IS NULL OR d.outcome IN ('noise', 'confirmed', 'restart', 'closing', 'overruled'))
+ORDER BY r.read_at DESC LIMIT $3;
+
+-- name: standing
+-- Of baselines: where the standstill that holds one began, as far as that is written down, and the last break before it
+-- that looks like a change of scale.
+SELECT w.register_id,
+       greatest((SELECT max(s.started_at) FROM core.standstill s
+                 WHERE s.register_id = w.register_id AND s.started_at <= w.at AND s.ended_at >= w.at),
+                CASE WHEN st.flat_at <= w.at THEN st.flat_at END) AS flat_at,
+       (SELECT max(e.read_at) FROM core.event e
+        WHERE e.register_id = w.register_id AND e.kind = 'break' AND e.read_at <= w.at
+          AND (e.suspect LIKE 'scale%' OR e.suspect LIKE 'ratio%')) AS doubted_from
+FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, at)
+JOIN core.register_state st USING (register_id);
+
+-- name: judged
+-- The last judgement that looked back, for so long as $4, on something between two instants.
+SELECT w.register_id, max(e.judged_at) AS judged_at
+FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) AS w (register_id, since, until)
+JOIN core.event e ON e.register_id = w.register_id AND e.judged_at IS NOT NULL AND e.flat_at >= w.since
+    AND (w.until = 'infinity' OR e.flat_at <= w.until + $4 * interval '1 microsecond')
+GROUP BY w.register_id;
 
 -- name: pages
 SELECT w.register_id, r.read_at, r.value, r.value_text
@@ -177,12 +209,14 @@ UPDATE core.register_state s SET
     previous_origin = u.previous_origin,
     newest_at = timestamptz 'epoch' + u.newest_at * interval '1 microsecond',
     newest_value = u.newest_value,
+    flat_at = timestamptz 'epoch' + u.flat_at * interval '1 microsecond',
     runs = u.runs,
-    books_version = $11
+    books_version = $12
 FROM unnest($1::text::int[], $2::text::bigint[], $3::text::bigint[], $4::text::smallint[], $5::text::bigint[],
-            $6::text::bigint[], $7::text::smallint[], $8::text::bigint[], $9::text::bigint[], $10::text[])
+            $6::text::bigint[], $7::text::smallint[], $8::text::bigint[], $9::text::bigint[], $10::text::bigint[],
+            $11::text[])
     AS u (register_id, baseline_at, baseline_value, baseline_origin, previous_at, previous_value, previous_origin,
-          newest_at, newest_value, runs)
+          flat_at, newest_at, newest_value, runs)
 WHERE s.register_id = u.register_id;
 
 -- name: put_doubts
@@ -195,13 +229,24 @@ DELETE FROM core.doubt t USING unnest($1::int[], $2::timestamptz[]) AS w (regist
 WHERE t.register_id = w.register_id AND t.read_at = w.read_at;
 
 -- name: put_events
-INSERT INTO core.event AS t (register_id, kind, read_at, shift)
-SELECT * FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::bigint[])
-ON CONFLICT (register_id, kind, read_at) DO UPDATE SET shift = excluded.shift;
+INSERT INTO core.event AS t (register_id, kind, read_at, shift, suspect, flat_at, judged_at)
+SELECT * FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::timestamptz[],
+                     $7::timestamptz[])
+ON CONFLICT (register_id, kind, read_at) DO UPDATE SET
+    shift = excluded.shift, suspect = excluded.suspect, flat_at = excluded.flat_at, judged_at = excluded.judged_at;
 
 -- name: drop_events
 DELETE FROM core.event t USING unnest($1::int[], $2::text[], $3::timestamptz[]) AS w (register_id, kind, read_at)
 WHERE t.register_id = w.register_id AND t.kind = w.kind AND t.read_at = w.read_at;
+
+-- name: put_standstills
+INSERT INTO core.standstill AS t (register_id, started_at, ended_at)
+SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[])
+ON CONFLICT (register_id, started_at) DO UPDATE SET ended_at = excluded.ended_at;
+
+-- name: drop_standstills
+DELETE FROM core.standstill t USING unnest($1::int[], $2::timestamptz[]) AS w (register_id, started_at)
+WHERE t.register_id = w.register_id AND t.started_at = w.started_at;
 
 -- name: bump_policies
 UPDATE core.register_state SET policy_version = policy_version + 1 WHERE register_id = ANY($1::int[]);

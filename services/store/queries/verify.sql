@@ -13,7 +13,10 @@ SELECT day, amount, estimated_amount, covered_s, estimated_s FROM core.energy_da
 SELECT read_at, outcome, high FROM core.doubt WHERE register_id = $1;
 
 -- name: events_of
-SELECT kind, read_at, shift FROM core.event WHERE register_id = $1;
+SELECT kind, read_at, shift, suspect, flat_at, judged_at FROM core.event WHERE register_id = $1;
+
+-- name: standstills_of
+SELECT started_at, ended_at FROM core.standstill WHERE register_id = $1;
 
 -- name: wrong_scope_days
 SELECT enterprise_id, site_id, carrier, direction, day,

@@ -1,0 +1,94 @@
+"""What may have happened to a register whose readings are not plausible, found by trying.
+
+A suspicion books nothing: it tells a person what to look at, in a word and a number. `scale 0.1`: the register shows a
+tenth of what it did. `ratio 40`: forty times, a ratio of transformers. `zone -8:00`: its clock is eight hours behind.
+`stuck`: it was not read for a while and its last value repeated.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from services.accounting.legs import bound_of
+from services.model import HOUR_US, SECOND_US, Kind
+
+if TYPE_CHECKING:
+    from services.accounting.policy import Rules
+    from services.accounting.state import Level
+
+STUCK: Final = "stuck"
+
+_POWERS: Final = [Fraction(10) ** power for power in (1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)]
+_SCALES: Final = [*_POWERS, Fraction(18, 5), Fraction(5, 18)]
+"""Powers of ten, and 3.6 for MJ in place of kWh."""
+_RATIOS: Final = (2, 3, 4, 5, 6, 8, 12, 15, 16, 20, 24, 25, 30, 32, 40, 48, 50, 60, 75, 80, 120, 150, 160, 200, 250,
+                  300, 400, 500, 600, 750, 800, 1200, 1500, 1600, 2000, 2400, 3000, 4000, 6000, 8000)  # fmt: skip
+"""Ratios of transformers in use: secondary currents of 1 and 5 A, and their products with small voltage ratios."""
+_LEAST_BOUNDS: Final = {"scale": 10, "ratio": 50}
+"""A level that is fewer bounds above zero has values near a multiple of it by chance; of the ratios there are more."""
+
+_HALF_HOUR_US: Final = HOUR_US // 2
+_ZONE_ERRORS: Final = range(2, 29)
+"""Half-hours by which a clock can be in the wrong zone."""
+_ZONE_TOLERANCE_US: Final = 60 * SECOND_US
+
+
+def scale_of(base: Level, at: int, value: int, rules: Rules) -> str:
+    """The factor that makes a reading plausible after the baseline: `scale 0.1`, `ratio 40`; '' where none does.
+
+    The last digit that a scaled register shows counts for more or less than a step, which is allowed for.
+    """
+    bound = bound_of(base, at, rules)
+    if bound is None or value <= 0:
+        return ""
+    for word, factor in _factors():
+        coarse = round(rules.step / factor) + 1
+        rise = round(value / factor) - base.value
+        least = -bound if rules.kind is Kind.TOTAL else 0
+        is_chance = base.value < _LEAST_BOUNDS[word] * (bound + coarse)
+        if least - coarse <= rise <= bound + coarse and not is_chance:
+            return f"{word} {_text(factor)}"
+    return ""
+
+
+def scale_beside(base: Level | None, value: int) -> str:
+    """The power of ten by which an amount or a momentary value is beside the one before it, '' where it is none."""
+    if base is None or base.value <= 0 or value <= 0:
+        return ""
+    for power in _POWERS:
+        if Fraction(1, 2) < Fraction(value, base.value) / power < Fraction(2):
+            return f"scale {_text(power)}"
+    return ""
+
+
+def zone_of(rise: int, elapsed: int, usual: int, usual_elapsed: int) -> str:
+    """The whole half-hours that make a rise usual: `zone -8:00`; '' where none do.
+
+    Args:
+        rise: What was found, in `elapsed` µs by the stamps.
+        elapsed: µs.
+        usual: What is usual in `usual_elapsed` µs.
+        usual_elapsed: µs.
+    """
+    if usual <= 0 or usual_elapsed <= 0:
+        return ""
+    missing = rise * usual_elapsed // usual - elapsed
+    halves = round(missing / _HALF_HOUR_US)
+    if abs(halves) not in _ZONE_ERRORS or abs(missing - halves * _HALF_HOUR_US) > _ZONE_TOLERANCE_US:
+        return ""
+    hours, minutes = divmod(abs(halves) * 30, 60)
+    return f"zone {'-' if halves > 0 else '+'}{hours}:{minutes:02}"
+
+
+def _factors() -> list[tuple[str, Fraction]]:
+    ratios = [each for ratio in _RATIOS for each in (Fraction(ratio), Fraction(1, ratio))]
+    return [("scale", factor) for factor in _SCALES] + [("ratio", factor) for factor in ratios]
+
+
+def _text(factor: Fraction) -> str:
+    """As people write it: 10, 0.001, 3.6, 1/40."""
+    tenths = factor * 10**6
+    if tenths.denominator == 1:
+        return f"{int(tenths) / 10**6:.6f}".rstrip("0").rstrip(".")
+    return f"{factor.numerator}/{factor.denominator}"
