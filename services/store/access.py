@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from services.errors import TanfengError
+from services.store import limits
 from services.store.queries import SQL
 from services.store.scram import verifier
 
@@ -43,8 +44,34 @@ async def create_tenant(
         if enterprise is not None and not await con.fetchval(SQL["access_enterprise"], enterprise):
             raise TanfengError(f"there is no enterprise {enterprise!r}", "see `tanfeng registry` for the codes")
         await _ensure_role(con, role, password)
+        await limits.apply(con)
         await con.execute(SQL["access_grant"], role, enterprise, author)
         await _audit(con, author, "access grant", role=role, enterprise=enterprise or "district")
+
+
+def opaque_name() -> str:
+    """A name for a tenant's role that says nothing: whoever may log in sees the names of all roles."""
+    return f"t_{secrets.token_hex(5)}"
+
+
+async def rename(con: Connection, role: str, name: str, *, author: str) -> None:
+    """Give a tenant's role another name; its password, rights and tokens stay. Data sources must learn the new name.
+
+    Raises:
+        TanfengError: It is none of a tenant, or there is a role of the new name.
+    """
+    _check_name(role)
+    _check_name(name)
+    if not await con.fetchval(SQL["access_has_scope"], role):
+        raise TanfengError(f"role {role!r} reads nothing", "see `tanfeng access list`")
+    async with con.transaction():
+        try:
+            await _run(con, "ALTER ROLE %I RENAME TO %I", role, name)
+        except asyncpg.DuplicateObjectError as problem:
+            raise TanfengError(f"there is a role {name!r} already", "choose another name, or none") from problem
+        await con.execute(SQL["access_rename_scope"], role, name)
+        await con.execute(SQL["access_rename_tokens"], role, name)
+        await _audit(con, author, "access rename", role=role, name=name)
 
 
 async def set_login(con: Connection, role: str, password: str, *, author: str) -> None:
@@ -128,9 +155,7 @@ def _digest(token: str) -> bytes:
 
 def _check_name(role: str) -> None:
     if not ROLE.fullmatch(role) or role.startswith("pg_") or role in OWN_ROLES:
-        raise TanfengError(
-            f"{role!r} cannot be a tenant's role", "use a name of its own of a-z, 0-9 and _, such as tenant_steel"
-        )
+        raise TanfengError(f"{role!r} cannot be a tenant's role", "give none, or one of its own of a-z, 0-9 and _")
 
 
 async def _ensure_role(con: Connection, role: str, password: str | None) -> None:
@@ -140,9 +165,10 @@ async def _ensure_role(con: Connection, role: str, password: str | None) -> None
         await _run(con, "CREATE ROLE %I NOLOGIN", role)
     if password is not None:
         await _run(con, "ALTER ROLE %I LOGIN PASSWORD %L", role, verifier(password))
-        # Comfort, not protection: the missing grants protect.
+        # Comfort, not protection: the missing grants protect, and what limits.apply sets for every tenant.
         await _run(con, "ALTER ROLE %I SET default_transaction_read_only = on", role)
         await _run(con, "ALTER ROLE %I SET statement_timeout = '15s'", role)
+        await _run(con, "ALTER ROLE %I SET idle_in_transaction_session_timeout = '30s'", role)
         await _run(con, "ALTER ROLE %I SET search_path = report", role)
     await _run(con, "GRANT tanfeng_reader TO %I", role)
     await _run(con, "GRANT %I TO tanfeng_api", role)

@@ -78,6 +78,7 @@ async def maintain(con: Connection, limits: Limits) -> list[Run] | None:
         runs = [await _held(con, holder, name, TASKS[name], limits) for name in TASKS]
         runs += [await _held(con, holder, f"job {job}", _job(job), limits) for job in await _due_jobs(con)]
         await con.execute(SQL["maintenance_forget"])
+        await con.execute(SQL["watchdog_forget"])
     finally:
         if not con.is_closed():
             await con.execute("RESET lock_timeout")

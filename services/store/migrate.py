@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, suppress
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import asyncpg
 
 from services.errors import TanfengError
+from services.store import limits
 from services.store.factors import load_facts
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from services.store.pool import Connection
 
+T = TypeVar("T")
+LOCKS_S: Final = 300.0
+"""How long one script tries to get its locks."""
+PAUSE_S: Final = 1.0
 HYPERTABLES: Final = (("core.reading", "read_at", 1), ("core.energy_15m", "starts_at", 7))
 """Table, time column and days per chunk, where TimescaleDB is there."""
 
@@ -58,18 +66,39 @@ async def migrate(
         await con.execute(SQL["migrate_ledger"])
     done = await _migrations(con, scripts("migrations") if migrations is None else migrations)
     done += await _objects(con, scripts("objects") if objects is None else objects)
-    async with _turn(con):
-        loaded = await load_facts(con)
-        await con.execute(SQL["migrate_finish"])
+    loaded = await _in_turn(con, partial(_finish, con))
     return done + ([f"facts ({loaded} rows)"] if loaded else [])
 
 
-@asynccontextmanager
-async def _turn(con: Connection) -> AsyncIterator[None]:
-    """A transaction in which nobody else migrates; whoever only reads what was applied does not wait."""
-    async with con.transaction():
-        await con.execute(SQL["migrate_turn"])
-        yield
+async def _in_turn(con: Connection, change: Callable[[], Awaitable[T]]) -> T:
+    """The change in a transaction in which nobody else migrates; whoever only reads what was applied does not wait.
+
+    It waits for no lock for long, for whoever comes behind it would wait as well, and is tried again for five minutes.
+
+    Raises:
+        TanfengError: Somebody held its locks all the time.
+    """
+    deadline = monotonic() + LOCKS_S
+    while True:
+        try:
+            async with con.transaction():
+                await con.execute(SQL["migrate_turn"])
+                await con.execute(SQL["migrate_wait_briefly"])
+                return await change()
+        except asyncpg.LockNotAvailableError as problem:
+            if monotonic() > deadline:
+                raise TanfengError(
+                    f"the database's tables stay locked: {problem}",
+                    "stop what holds them (pg_stat_activity, pg_locks); `tanfeng migrate` goes on from here",
+                ) from problem
+        await asyncio.sleep(PAUSE_S)
+
+
+async def _finish(con: Connection) -> int:
+    loaded = await load_facts(con)
+    await con.execute(SQL["migrate_finish"])
+    await limits.apply(con)
+    return loaded
 
 
 async def _migrations(con: Connection, shipped: Sequence[Script]) -> list[str]:
@@ -78,7 +107,7 @@ async def _migrations(con: Connection, shipped: Sequence[Script]) -> list[str]:
     missing = [script for script in shipped if script.name not in applied]
     if missing and not applied:
         await _extend(con)
-    return [script.name for script in missing if await _apply(con, script)]
+    return [script.name for script in missing if await _in_turn(con, partial(_apply, con, script))]
 
 
 def _refuse_other_history(applied: dict[str, str], shipped: Sequence[Script]) -> None:
@@ -105,17 +134,20 @@ async def _extend(con: Connection) -> None:
 
 async def _apply(con: Connection, script: Script) -> bool:
     """Apply a migration, unless another program has meanwhile."""
-    async with _turn(con):
-        if script.name in {row["name"] for row in await con.fetch(SQL["migrate_applied"])}:
-            return False
-        try:
-            await con.execute(script.text)
-        except asyncpg.PostgresError as problem:
-            problem.add_note(f"in {script.name}")
-            raise
-        await _partition(con)
-        await con.execute(SQL["migrate_record"], script.name, script.digest)
+    if script.name in {row["name"] for row in await con.fetch(SQL["migrate_applied"])}:
+        return False
+    await _run(con, script)
+    await _partition(con)
+    await con.execute(SQL["migrate_record"], script.name, script.digest)
     return True
+
+
+async def _run(con: Connection, script: Script) -> None:
+    try:
+        await con.execute(script.text)
+    except asyncpg.PostgresError as problem:
+        problem.add_note(f"in {script.name}")
+        raise
 
 
 async def _partition(con: Connection) -> None:
@@ -130,17 +162,16 @@ async def _partition(con: Connection) -> None:
 async def _objects(con: Connection, shipped: Sequence[Script]) -> list[str]:
     """Replace the views, their helpers and the grants; skipped where these very ones are in place."""
     digest = sha256("".join(script.digest for script in shipped).encode()).hexdigest()
-    async with _turn(con):
-        if await con.fetchval(SQL["migrate_objects_digest"]) == digest:
-            return []
-        await _drop_views(con)
-        for script in shipped:
-            try:
-                await con.execute(script.text)
-            except asyncpg.PostgresError as problem:
-                problem.add_note(f"in {script.name}")
-                raise
-        await con.execute(SQL["migrate_record_objects"], digest)
+    return await _in_turn(con, partial(_replace, con, shipped, digest))
+
+
+async def _replace(con: Connection, shipped: Sequence[Script], digest: str) -> list[str]:
+    if await con.fetchval(SQL["migrate_objects_digest"]) == digest:
+        return []
+    await _drop_views(con)
+    for script in shipped:
+        await _run(con, script)
+    await con.execute(SQL["migrate_record_objects"], digest)
     return [script.name for script in shipped]
 
 

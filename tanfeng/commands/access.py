@@ -25,7 +25,7 @@ group = typer.Typer(no_args_is_help=True, help="访问权限。Who may read and 
 
 Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]
 Author = Annotated[str, typer.Option("--as", help="操作人 who does it, for the audit log")]
-Role = Annotated[str, typer.Argument(help="the database role, such as tenant_steel")]
+Role = Annotated[str, typer.Argument(help="the database role, see `tanfeng access list`")]
 Enterprise = Annotated[str, typer.Option(help="企业代码 the enterprise's code")]
 District = Annotated[bool, typer.Option("--district", help="全区 the whole district")]
 
@@ -40,17 +40,39 @@ def add(app: typer.Typer) -> None:
 
 @group.command("grant")
 def grant_command(
-    role: Role,
     author: Author,
+    role: Annotated[str, typer.Argument(help="a role that is there already; default: a new one")] = "",
     enterprise: Enterprise = "",
     district: District = False,  # noqa: FBT002 - a flag of the command line
     password: Annotated[bool, typer.Option("--password", help="make it a login; asks for the password")] = False,  # noqa: FBT002 - a flag of the command line
     dsn: Dsn = "",
 ) -> None:
-    """授权。Let a role read one enterprise, or the whole district."""
+    """授权。Let a role read one enterprise, or the whole district; the last line of the output is its name.
+
+    A new role gets a name that says nothing: every login of the server can see the names of all.
+    """
     secret = typer.prompt("口令 password", hide_input=True, confirmation_prompt=True) if password else None
-    asyncio.run(_grant(dsn, role, secret, _which(enterprise, district=district), author))
+    named = role or access.opaque_name()
+    asyncio.run(_grant(dsn, named, secret, _which(enterprise, district=district), author))
     typer.echo("已授权。Granted.")
+    typer.echo(named)
+
+
+@group.command("rename")
+def rename_command(
+    role: Role,
+    author: Author,
+    name: Annotated[str, typer.Option("--to", help="default: one that says nothing")] = "",
+    dsn: Dsn = "",
+) -> None:
+    """改名。Give a tenant's role another name, the last line of the output; its password, rights and tokens stay.
+
+    Put the new name into the Grafana data source that logs in by the old one.
+    """
+    new = name or access.opaque_name()
+    asyncio.run(_rename(dsn, role, new, author))
+    typer.echo("已改名。Renamed.")
+    typer.echo(new)
 
 
 @group.command("revoke")
@@ -110,6 +132,11 @@ async def _connection(dsn: str) -> AsyncIterator[Connection]:
 async def _grant(dsn: str, role: str, password: str | None, enterprise: str | None, author: str) -> None:
     async with _connection(dsn) as con:
         await access.create_tenant(con, role, password, enterprise, author=author)
+
+
+async def _rename(dsn: str, role: str, name: str, author: str) -> None:
+    async with _connection(dsn) as con:
+        await access.rename(con, role, name, author=author)
 
 
 async def _revoke(dsn: str, role: str, enterprise: str | None, author: str) -> None:

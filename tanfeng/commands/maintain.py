@@ -17,6 +17,7 @@ from services.errors import TanfengError
 from services.settings import Settings
 from services.store.maintenance import Limits, Run, maintain
 from services.store.visit import visit
+from services.store.watchdog import watching
 from tanfeng import durations
 from tanfeng.commands.migrate import database_dsn
 
@@ -43,7 +44,10 @@ def maintain_command(
     ] = None,
     dsn: Annotated[str, typer.Option(help="PostgreSQL, as its owner; default: TANFENG_DATABASE_DSN")] = "",
 ) -> None:
-    """压缩、清理与后台任务。Compress and drop old raw readings, run due jobs; ends on SIGTERM."""
+    """压缩、清理、后台任务，并终止妨碍系统的租户会话。Keep the database in order, until SIGTERM.
+
+    Compress and drop old raw readings, run due jobs, and end at once a tenant's session that blocks the product.
+    """
     settings = Settings()
     limits = limits_of(settings)
     if once:
@@ -82,6 +86,11 @@ def _show(runs: Sequence[Run] | None) -> None:
 
 
 async def _loop(dsn: str, limits: Limits, every_s: float) -> None:
+    async with watching(dsn):
+        await _maintained(dsn, limits, every_s)
+
+
+async def _maintained(dsn: str, limits: Limits, every_s: float) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

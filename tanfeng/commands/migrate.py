@@ -12,6 +12,7 @@ from services.settings import Settings
 from services.store.migrate import migrate
 from services.store.pool import connect
 from services.store.rebuild import rebuild_older
+from services.store.watchdog import watching
 from tanfeng.progress import REBUILDING, now_and_then
 
 
@@ -43,7 +44,9 @@ def database_dsn(given: str) -> str:
 async def _migrate(dsn: str) -> None:
     con = await connect(dsn, name="tanfeng-migrate")
     try:
-        for name in await migrate(con):
+        async with watching(dsn):  # a tenant's session must not keep it from its locks
+            applied = await migrate(con)
+        for name in applied:
             typer.echo(f"applied {name}")
         rebuilt = await rebuild_older(con, now_and_then(typer.echo, REBUILDING))
         if rebuilt:

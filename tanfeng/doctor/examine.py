@@ -13,12 +13,24 @@ from typing import TYPE_CHECKING
 from ingest.connection import BrokerError
 from ingest.subscriber import broker_of
 from services.errors import TanfengError
-from services.store import diagnosis, maintenance, sessions
+from services.store import diagnosis, limits, maintenance, sessions
 from services.store.clocks import clocks_behind
 from services.store.queries import SQL
 from services.store.steps import larger_steps
 from services.store.visit import visit
-from tanfeng.doctor import broker_config, certificate, clocks, disk, jobs, keeping, listening, queue, steps, versions
+from tanfeng.doctor import (
+    broker_config,
+    certificate,
+    clocks,
+    disk,
+    jobs,
+    keeping,
+    listening,
+    queue,
+    steps,
+    tenants,
+    versions,
+)
 from tanfeng.doctor.finding import error, unknown
 
 if TYPE_CHECKING:
@@ -109,6 +121,11 @@ async def _evaluator(con: Connection, _place: Place) -> list[Finding]:
     return [jobs.evaluator(await con.fetchval(SQL["evaluation_newest"]), _now_us())]
 
 
+async def _tenants(con: Connection, _place: Place) -> list[Finding]:
+    number = (await diagnosis.server(con))["number"]
+    return tenants.tenants(await limits.found(con), number)
+
+
 async def _sessions(con: Connection, _place: Place) -> list[Finding]:
     return [*jobs.sessions(await con.fetch(SQL["doctor_slots"])), jobs.guessable(await sessions.guessable(con))]
 
@@ -122,6 +139,7 @@ _QUESTIONS = {
     "maintenance": _maintenance,
     "evaluate": _evaluator,
     "sessions": _sessions,
+    "tenants": _tenants,
 }
 
 

@@ -36,6 +36,7 @@ _SETTINGS: Final = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",
     "max_connections": "100",
+    "temp_file_limit": "10GB",
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
@@ -45,6 +46,7 @@ _SETTINGS: Final = {
     "log_timezone": "UTC",
 }
 _STATUS_LINE: Final = 7
+_RESERVES: Final = 16
 _OLD_SERVER_S: Final = 30.0
 
 
@@ -105,7 +107,7 @@ class PostgresServer:
 
     def child(self) -> Child:
         """The running server, as the supervisor starts it."""
-        settings = {**_SETTINGS, "port": str(self.port), **self.settings}
+        settings = {**_SETTINGS, **self._reserved(), "port": str(self.port), **self.settings}
         options = (part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
         return Child(
             name="postgres",
@@ -117,6 +119,11 @@ class PostgresServer:
             stop_signal=signal.SIGINT,  # "fast": ends the connections, then stops cleanly
             stop_s=60,
         )
+
+    def _reserved(self) -> dict[str, str]:
+        """Connections that only our own programs get, however many tenants there are; since PostgreSQL 16."""
+        major = int((self.data / "PG_VERSION").read_text())
+        return {"reserved_connections": "20"} if major >= _RESERVES else {}
 
     def _program(self, name: str) -> str:
         return str(self.programs / name)

@@ -14,6 +14,7 @@ from services.errors import TanfengError
 from services.store.migrate import migrate
 from services.store.rebuild import rebuild_older
 from services.store.visit import visit
+from services.store.watchdog import watching
 from tanfeng.demo.budgets import write_budgets
 from tanfeng.embedded import broker, ports
 from tanfeng.embedded.broker import Broker
@@ -90,7 +91,7 @@ class Stack:
             await self._start_postgres(servers)
         if not self.broker_url:
             await self._start_broker(servers)
-        async with visit(self.dsn, name="tanfeng-migrate") as con:
+        async with visit(self.dsn, name="tanfeng-migrate") as con, watching(self.dsn):
             await migrate(con)
             await rebuild_older(con, now_and_then(self.say, REBUILDING))
         self.say("数据库结构就绪 schema ready")

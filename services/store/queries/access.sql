@@ -30,6 +30,12 @@ ORDER BY 1, 2
 -- name: access_has_scope
 SELECT EXISTS (SELECT FROM core.login_scope WHERE role_name = $1)
 
+-- name: access_rename_scope
+UPDATE core.login_scope SET role_name = $2 WHERE role_name = $1
+
+-- name: access_rename_tokens
+UPDATE core.api_token SET role_name = $2 WHERE role_name = $1
+
 -- name: access_role_is_mighty
 SELECT EXISTS (
     SELECT FROM pg_roles r

@@ -23,6 +23,9 @@ SELECT sha256 FROM public.schema_migration WHERE name = 'objects'
 INSERT INTO public.schema_migration (name, sha256) VALUES ('objects', $1)
 ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at = now()
 
+-- name: migrate_wait_briefly
+SET LOCAL lock_timeout = '2s'
+
 -- name: migrate_timescale_available
 SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
    AND current_setting('shared_preload_libraries') ~ 'timescaledb'
