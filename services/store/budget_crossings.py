@@ -37,7 +37,7 @@ class Crossing:
 
     `starts_at` is the ledger row (µs), `read_at` the reading that closes the segment with which the sum crosses, and
     `register` its enterprise/meter/register. `value_before` is the sum before that reading, `value` with what it
-    brought into that row, `amount` the energy in it in integer thousandths; `value_at_reading` is the whole sum when
+    brought into that row, `amount` the energy in it in thousandths; `value_at_reading` is the whole sum when
     the reading came, with the rows that its segment closed after this one. A crossing by a manual figure has its
     `figure_month` instead of these; one whose ledger rows or readings are no longer kept has its `day` alone.
     """
@@ -49,7 +49,7 @@ class Crossing:
     threshold: Decimal
     value_before: Decimal
     value: Decimal
-    amount: int
+    amount: Decimal
     day: date
     starts_at: int | None = None
     register_id: int | None = None
@@ -69,9 +69,9 @@ class _Sum(NamedTuple):
     """A running sum: of the measure, and of energy in thousandths."""
 
     value: Decimal = Decimal(0)
-    amount: int = 0
+    amount: Decimal = Decimal(0)
 
-    def plus(self, value: Decimal, amount: int) -> _Sum:
+    def plus(self, value: Decimal, amount: Decimal) -> _Sum:
         return _Sum(self.value + value, self.amount + amount)
 
 
@@ -94,7 +94,7 @@ class _Share(NamedTuple):
     register_id: int
     name: str
     value: Decimal
-    amount: int
+    amount: Decimal
 
 
 async def crossings(con: Connection, budget_id: int, *, since: date | None = None) -> list[Crossing]:
@@ -152,7 +152,7 @@ async def _walk(con: Connection, period: Row, levels: list[Decimal]) -> AsyncIte
             ):  # its ledger rows are no longer kept: the day is all there is
                 yield waiting.pop(0)[0], _Step(before, total, day)
         if figure is not None:
-            after = total.plus(figure, 0)
+            after = total.plus(figure, Decimal(0))
             while waiting and after.value > waiting[0][1]:
                 yield waiting.pop(0)[0], _Step(total, after, day, month=day.replace(day=1))
             total = after
@@ -239,7 +239,7 @@ def _read_until(shares: list[_Share], read_at: int) -> Decimal:
     return sum((share.value for share in shares if share.read_at <= read_at), Decimal(0))
 
 
-async def _closed(con: Connection, register_ids: list[int], starts_at: int) -> dict[int, dict[int, int]]:
+async def _closed(con: Connection, register_ids: list[int], starts_at: int) -> dict[int, dict[int, Decimal]]:
     """For each register, what its segments brought into a ledger row, by the reading that closed them."""
     cards = await load_cards(con, register_ids)
     folds = {register_id: Fold(card.policy) for register_id, card in cards.items()}
@@ -250,9 +250,9 @@ async def _closed(con: Connection, register_ids: list[int], starts_at: int) -> d
     return {register_id: _shares(fold, starts_at) for register_id, fold in folds.items()}
 
 
-def _shares(fold: Fold, starts_at: int) -> dict[int, int]:
+def _shares(fold: Fold, starts_at: int) -> dict[int, Decimal]:
     found: dict[int, int] = defaultdict(int)
     for segment in fold.effects.segments:
         if segment.end >= starts_at and segment.start <= starts_at + QUARTER_US:
             found[segment.end] += split([segment]).get(starts_at, [0])[0]
-    return found
+    return {read_at: Decimal(amount) / fold.policy.parts for read_at, amount in found.items()}

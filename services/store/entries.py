@@ -15,6 +15,7 @@ from services.accounting.version import ACCOUNTING_VERSION
 from services.days import day_ends, day_of
 from services.model import QUARTER_US
 from services.store.queries import SQL
+from services.store.sums import Sums, accumulate, in_parts, with_rests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from services.accounting.refold import Difference
     from services.accounting.state import Event, Verdict
-    from services.store.cards import Card, Scope
+    from services.store.cards import Card
     from services.store.pool import Connection, Row
 
 KEPT_MEMBERS = 16
@@ -45,9 +46,10 @@ class Entries:
     """Changes of the ledger, its rollups, doubts, events and states, by key."""
 
     cause: str = "late"
-    ledger: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    days: dict[tuple[int, date], list[int]] = field(default_factory=dict)
-    scope_days: dict[tuple[date, Scope], list[int]] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
+    """Of registers, in thousandths."""
+    fine_sums: Sums = field(default_factory=Sums)
+    """Of integrated power and interval amounts, in parts of a thousandth."""
     closed_ledger: set[tuple[int, int]] = field(default_factory=set)
     closed_days: set[tuple[int, date]] = field(default_factory=set)
     doubts: list[tuple[int, int, Verdict]] = field(default_factory=list)
@@ -58,21 +60,22 @@ class Entries:
 
     def add(self, card: Card, change: Difference, newest: Newest, frontier: int | None) -> None:
         """Add what a fold did to one register; rows ending at or before `frontier` were closed already."""
+        sums = self.sums if card.policy.parts == 1 else self.fine_sums
         for bucket, row in change.rows.items():
-            self._add_row(card, bucket, row, frontier)
+            self._add_row(sums, card, bucket, row, frontier)
         self.doubts += [(card.register_id, at, verdict) for at, verdict in change.verdicts.items()]
         self.events += [(card.register_id, kind.value, at, event) for (kind, at), event in change.events.items()]
         self.standstills += [(card.register_id, start, end) for start, end in change.standstills.items()]
         if change.state is not None:
             self.states.append((card.register_id, change.state, newest))
 
-    def _add_row(self, card: Card, bucket: int, row: list[int], frontier: int | None) -> None:
+    def _add_row(self, sums: Sums, card: Card, bucket: int, row: list[int], frontier: int | None) -> None:
         day = day_of(card.zone, bucket)
-        self.ledger[card.register_id, bucket] = row
-        _accumulate(self.days, (card.register_id, day), row)
+        sums.ledger[card.register_id, bucket] = row
+        accumulate(sums.days, (card.register_id, day), row)
         scope = card.scope_on(day)
         if scope is not None:
-            _accumulate(self.scope_days, (day, scope), row)
+            accumulate(sums.scope_days, (day, scope), row)
         if min(row) < 0:
             self.takes_back = True
         if frontier is not None and bucket + QUARTER_US <= frontier:
@@ -82,17 +85,17 @@ class Entries:
 
     async def write(self, con: Connection) -> None:
         """Write all of it inside the caller's transaction."""
-        if self.ledger:
+        if self.sums.ledger or self.fine_sums.ledger:
             moment = await self._revise(con)
             await self._write_ledger(con, moment)
-            days = [(register, day.toordinal() - _DAY_ZERO, *row) for (register, day), row in self.days.items()]
-            await con.execute(SQL["add_days"], *_texts(days))
+            await self._write_days(con)
         await self._write_outcomes(con)
         await self._write_states(con)
-        await self._write_scope_days(con)
+        scope_days = await self._write_scope_days(con)
         if self.takes_back:
-            await con.execute(SQL["drop_empty_days"], *_transposed(list(self.days), 2))
-            await con.execute(SQL["drop_empty_scope_days"], sorted({day for day, _ in self.scope_days}))
+            days = [*self.sums.days, *self.fine_sums.days]
+            await con.execute(SQL["drop_empty_days"], *_transposed(days, 2))
+            await con.execute(SQL["drop_empty_scope_days"], scope_days)
 
     async def _revise(self, con: Connection) -> int | None:
         """Keep what the closed rows were until now; gives that moment, None where no closed row changes."""
@@ -108,11 +111,29 @@ class Entries:
         return moment
 
     async def _write_ledger(self, con: Connection, moment: int | None) -> None:
-        rows = [(register, start // QUARTER_US, *row) for (register, start), row in self.ledger.items()]
-        closed = ",".join("t" if key in self.closed_ledger else "f" for key in self.ledger) if moment else ""
-        empty = await con.fetch(SQL["add_ledger"], *_texts(rows), f"{{{closed}}}", moment)
+        empty: list[Row] = []
+        if ledger := self.sums.ledger:
+            rows = [(register, start // QUARTER_US, *row) for (register, start), row in ledger.items()]
+            empty += await con.fetch(SQL["add_ledger"], *_texts(rows), self._closed(ledger, moment), moment)
+        if ledger := self.fine_sums.ledger:
+            rows = [(register, start // QUARTER_US, *with_rests(row)) for (register, start), row in ledger.items()]
+            *columns, rests, estimated_rests = _texts(rows)
+            closed = self._closed(ledger, moment)
+            empty += await con.fetch(SQL["add_ledger_rests"], *columns, closed, moment, rests, estimated_rests)
         if empty:
             await con.execute(SQL["drop_empty_ledger"], *_transposed([tuple(row) for row in empty], 2))
+
+    def _closed(self, ledger: Mapping[tuple[int, int], object], moment: int | None) -> str:
+        """Which of the rows were closed, as an array literal; empty where none was."""
+        return "{" + (",".join("t" if key in self.closed_ledger else "f" for key in ledger) if moment else "") + "}"
+
+    async def _write_days(self, con: Connection) -> None:
+        if days := self.sums.days:
+            rows = [(register, day.toordinal() - _DAY_ZERO, *row) for (register, day), row in days.items()]
+            await con.execute(SQL["add_days"], *_texts(rows))
+        if days := self.fine_sums.days:
+            rows = [(register, day.toordinal() - _DAY_ZERO, *with_rests(row)) for (register, day), row in days.items()]
+            await con.execute(SQL["add_days_rests"], *_texts(rows))
 
     async def _write_outcomes(self, con: Connection) -> None:
         settled = [(register, at) for register, at, verdict in self.doubts if verdict.outcome is Outcome.SOUND]
@@ -154,14 +175,25 @@ class Entries:
             runs = [_runs_text(state.runs) for _, state, _ in self.states]
             await con.execute(SQL["save_states"], *_texts(numbers), runs, ACCOUNTING_VERSION)
 
-    async def _write_scope_days(self, con: Connection) -> None:
-        # Shared by many registers: last in the transaction, and in one order, so that writers wait but never deadlock.
+    async def _write_scope_days(self, con: Connection) -> list[date]:
+        """Write the days of scopes, and give which.
+
+        They are shared by many registers: last in the transaction, and in one order, so that writers wait but never
+        deadlock. So one statement has them all, the one with rests where any has.
+        """
+        fine = self.fine_sums.scope_days
         summed: dict[tuple[Any, ...], list[int]] = {}
-        for (day, scope), row in self.scope_days.items():
-            _accumulate(summed, (scope.enterprise_id, scope.site_id, scope.carrier, scope.direction, day), row)
-        if summed:
-            ordered = dict(sorted(summed.items()))
-            await con.execute(SQL["add_scope_days"], *_columns(ordered, 5))
+        for (day, scope), row in self.sums.scope_days.items():
+            change = in_parts([*row, 0, 0]) if fine else row
+            accumulate(summed, (scope.enterprise_id, scope.site_id, scope.carrier, scope.direction, day), change)
+        for (day, scope), row in fine.items():
+            accumulate(summed, (scope.enterprise_id, scope.site_id, scope.carrier, scope.direction, day), row)
+        if not summed:
+            return []
+        rows = [(*key, *(with_rests(row) if fine else row)) for key, row in sorted(summed.items())]
+        columns = _transposed(rows, len(rows[0]))
+        await con.execute(SQL["add_scope_days_rests" if fine else "add_scope_days"], *columns)
+        return sorted(set(columns[4]))
 
 
 def state_of(row: Row) -> State:
@@ -193,20 +225,6 @@ def _runs(text: str) -> list[Run]:
         Run(Level(first_at, first), Level(last_at, last), count, [(at, value) for at, value in members])
         for first_at, first, last_at, last, count, members in json.loads(text)
     ]
-
-
-def _accumulate(rows: dict[Any, list[int]], key: Any, change: list[int]) -> None:  # noqa: ANN401 - any hashable key
-    row = rows.get(key)
-    if row is None:
-        rows[key] = change.copy()
-    else:
-        for column, amount in enumerate(change):
-            row[column] += amount
-
-
-def _columns(rows: Mapping[Any, Sequence[int]], width: int) -> list[list[Any]]:
-    """Keys of `width` parts and their rows, as one array a column."""
-    return _transposed([(*key, *row) for key, row in rows.items()], width + 4)
 
 
 def _texts(rows: Sequence[Sequence[int | None]]) -> list[str]:

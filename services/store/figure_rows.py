@@ -123,7 +123,10 @@ def _refuse_finer(ask: Ask, column: str) -> None:
 
 
 def _sum(column: str) -> str:
-    return f"sum({column})::bigint AS {column}" if column.endswith("_s") else f"sum({column}) AS {column}"
+    """A sum of what rows show. Amounts whose decimals do not end are shown to nine: to six, their sum is right."""
+    if column.endswith("_s"):
+        return f"sum({column})::bigint AS {column}"
+    return f"round(sum({column}), least(scale(sum({column})), 6)) AS {column}"
 
 
 class _Query:

@@ -71,7 +71,7 @@ async def _rebuild(con: Connection, register_id: int, *, is_waiting: bool) -> bo
 async def _book_anew(con: Connection, row: Row) -> None:
     register_id: int = row["register_id"]
     card = (await load_cards(con, [register_id]))[register_id]
-    stored = await stored_books(con, register_id)
+    stored = await stored_books(con, card)
     new = await rebuilt(con, card, stored.doubts, dropped=row["kept_from"] > NEG_INFINITY)
     entries = Entries(cause=CAUSE)
     entries.add(card, difference(stored, new), Newest(row["newest_at"], row["newest_value"]), row["newest_at"])

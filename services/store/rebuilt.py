@@ -14,6 +14,7 @@ from services.model import QUARTER_US
 from services.store.entries import KEPT_MEMBERS
 from services.store.pool import NEG_INFINITY
 from services.store.queries import SQL
+from services.store.sums import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,10 @@ PAGE: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class RegisterBooks:
-    """What is booked of a register by quarter-hour, which readings are doubted, its events and its long standstills."""
+    """What is booked of a register by quarter-hour, which readings are doubted, its events and its long standstills.
+
+    Amounts of rows are in the unit that its policy books in (`Policy.parts`).
+    """
 
     rows: Mapping[int, tuple[int, ...]]
     doubts: Mapping[int, Verdict]
@@ -66,10 +70,11 @@ def after(start: int) -> int:
     return NEG_INFINITY if start == NEG_INFINITY else (start // QUARTER_US + 1) * QUARTER_US
 
 
-async def stored_books(con: Connection, register_id: int) -> RegisterBooks:
+async def stored_books(con: Connection, card: Card) -> RegisterBooks:
     """The books of a register as they are."""
+    register_id, parts = card.register_id, card.policy.parts
     return RegisterBooks(
-        {row[0]: tuple(row)[1:] for row in await con.fetch(SQL["ledger_of"], register_id)},
+        {row[0]: in_parts(tuple(row)[1:], parts) for row in await con.fetch(SQL["ledger_of"], register_id)},
         {
             row["read_at"]: Verdict(Outcome(row["outcome"]), row["high"])
             for row in await con.fetch(SQL["doubts_of"], register_id)

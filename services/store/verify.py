@@ -11,6 +11,7 @@ from services.store.entries import state_of
 from services.store.pool import NEG_INFINITY
 from services.store.queries import SQL
 from services.store.rebuilt import rebuilt, stored_books
+from services.store.sums import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -53,13 +54,13 @@ async def verify_register(con: Connection, register_id: int, name: str) -> list[
     """
     card = (await load_cards(con, [register_id]))[register_id]
     state = await con.fetchrow(SQL["state_row"], register_id)
-    stored = await stored_books(con, register_id)
+    stored = await stored_books(con, card)
     dropped = state is not None and state["kept_from"] > NEG_INFINITY
     new = await rebuilt(con, card, stored.doubts, dropped=dropped, singly=True)
     old, now = stored.since(new.start), new.books.since(new.start)
     findings = [
         *_compare(f"{name} ledger", old.rows, now.rows, iso),
-        *_compare(f"{name} day", await _rows(con, "days_of", register_id), _by_day(card, stored.rows), str),
+        *_compare(f"{name} day", await _days(con, card), _by_day(card, stored.rows), str),
         *_compare(f"{name} doubt", old.doubts, now.doubts, iso),
         *_compare(f"{name} event", old.events, now.events, _event),
         *_compare(f"{name} standstill", old.standstills, now.standstills, iso),
@@ -72,8 +73,9 @@ async def verify_register(con: Connection, register_id: int, name: str) -> list[
     return findings
 
 
-async def _rows(con: Connection, query: str, register_id: int) -> dict[Any, tuple[int, ...]]:
-    return {row[0]: tuple(row)[1:] for row in await con.fetch(SQL[query], register_id)}
+async def _days(con: Connection, card: Card) -> dict[Any, tuple[int, ...]]:
+    rows = await con.fetch(SQL["days_of"], card.register_id)
+    return {row[0]: in_parts(tuple(row)[1:], card.policy.parts) for row in rows}
 
 
 def _by_day(card: Card, ledger: Mapping[int, tuple[int, ...]]) -> dict[Any, tuple[int, ...]]:

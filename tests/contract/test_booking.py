@@ -20,6 +20,7 @@ from services.store.booking import Books
 from services.store.cards import load_cards
 from services.store.entries import KEPT_MEMBERS, state_of
 from services.store.pool import connect
+from services.store.sums import with_rests
 from tests.histories import History, short_times
 from tests.registers import add_meter, add_register
 
@@ -93,14 +94,16 @@ async def assert_books_are_one_fold(con: Connection, register_id: int) -> None:
     )
     whole = Fold(card.policy)
     whole.take_all((row["read_at"], card.raw(row["value"], row["value_text"])) for row in stored)
-    ledger = {
-        row["starts_at"]: [row["amount"], row["estimated_amount"], row["covered_s"], row["estimated_s"]]
-        for row in await con.fetch("SELECT * FROM core.energy_15m WHERE register_id = $1", register_id)
-    }
+    stored_rows = await con.fetch(
+        "SELECT starts_at, amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest FROM core.energy_15m"
+        " WHERE register_id = $1",
+        register_id,
+    )
+    ledger = {row["starts_at"]: tuple(row)[1:] for row in stored_rows}
     rows = {bucket: row for bucket, row in split(whole.effects.segments).items() if any(row)}
-    assert ledger == rows
-    days = await con.fetch("SELECT amount, covered_s FROM core.energy_day WHERE register_id = $1", register_id)
-    assert sum(d["amount"] for d in days) == sum(row[0] for row in rows.values())
+    assert ledger == {bucket: with_rests(row, card.policy.parts) for bucket, row in rows.items()}
+    days = await con.fetch("SELECT amount, rest FROM core.energy_day WHERE register_id = $1", register_id)
+    assert sum(d["amount"] * card.policy.parts + d["rest"] for d in days) == sum(row[0] for row in rows.values())
     doubts = await con.fetch("SELECT read_at, outcome, high FROM core.doubt WHERE register_id = $1", register_id)
     expected = {at: v for at, v in whole.effects.verdicts.items() if v.outcome is not Outcome.SOUND}
     assert {d["read_at"]: (d["outcome"], d["high"]) for d in doubts} == expected
@@ -154,15 +157,18 @@ async def assert_rollups_add_up(con: Connection) -> None:
     """Days and scopes are the sums of the ledger."""
     wrong = await con.fetch("""
         SELECT register_id, day FROM
-          (SELECT register_id, (starts_at AT TIME ZONE 'Asia/Shanghai')::date AS day, sum(amount) a,
-                  sum(estimated_amount) e, sum(covered_s) c, sum(estimated_s) s FROM core.energy_15m GROUP BY 1, 2) l
+          (SELECT register_id, (starts_at AT TIME ZONE 'Asia/Shanghai')::date AS day,
+                  sum(amount) * core.parts() + sum(rest) a,
+                  sum(estimated_amount) * core.parts() + sum(estimated_rest) e, sum(covered_s) c, sum(estimated_s) s
+           FROM core.energy_15m GROUP BY 1, 2) l
         FULL JOIN core.energy_day d USING (register_id, day)
-        WHERE (a, e, c, s) IS DISTINCT FROM (amount, estimated_amount, covered_s, estimated_s)""")
+        WHERE (a, e, c, s) IS DISTINCT FROM (amount::numeric * core.parts() + rest,
+               estimated_amount::numeric * core.parts() + estimated_rest, covered_s, estimated_s)""")
     assert wrong == []
     wrong = await con.fetch("""
         SELECT enterprise_id, site_id, day FROM
-          (SELECT enterprise_id, site_id, day, sum(amount) a, sum(covered_s) c FROM core.energy_day
-           JOIN core.register_scope USING (register_id) GROUP BY 1, 2, 3) l
+          (SELECT enterprise_id, site_id, day, sum(amount) * core.parts() + sum(rest) a, sum(covered_s) c
+           FROM core.energy_day JOIN core.register_scope USING (register_id) GROUP BY 1, 2, 3) l
         FULL JOIN core.energy_scope_day d USING (enterprise_id, site_id, day)
-        WHERE (a, c) IS DISTINCT FROM (amount, covered_s)""")
+        WHERE (a, c) IS DISTINCT FROM (amount::numeric * core.parts() + rest, covered_s)""")
     assert wrong == []

@@ -81,7 +81,7 @@ def naive(limit: int, shares: tuple[str, ...] = ("0.8", "1")) -> list[tuple[date
     return found
 
 
-def facts(found: list[Crossing]) -> list[tuple[date, Decimal, int | None, int | None, int]]:
+def facts(found: list[Crossing]) -> list[tuple[date, Decimal, int | None, int | None, Decimal]]:
     """The same of what the store found."""
     return [(each.starts_on, each.level, each.starts_at, each.read_at, each.amount) for each in found]
 

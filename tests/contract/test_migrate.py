@@ -113,3 +113,30 @@ async def test_an_unreachable_database_is_named_with_its_fix() -> None:
     """One line for a person, not a traceback of sockets."""
     with pytest.raises(TanfengError, match="cannot open the database"):
         await connect("postgresql://nobody@127.0.0.1:1/none", name="test")
+
+
+FILES = """
+SELECT c.oid::regclass::text AS name, pg_relation_filenode(c.oid) AS file FROM pg_class c
+WHERE c.relkind = 'r' AND (c.oid::regclass::text LIKE 'core.energy%' OR c.oid::regclass::text LIKE '%_hyper_%')
+"""
+
+
+async def test_rests_come_to_a_database_without_writing_its_rows_anew(con: Connection) -> None:
+    """Every table and chunk keeps its file; what was booked has no rest, and the months go on following the days."""
+    await con.execute("DROP SCHEMA core, report CASCADE; DROP TABLE public.schema_migration")
+    await migrate(con, migrations=[each for each in scripts("migrations") if each.name < "0060"], objects=[])
+    await con.execute(
+        "INSERT INTO core.energy_15m SELECT 1, timestamptz '2026-01-01Z' + n * interval '1 day', 5, 1, 900, 0"
+        " FROM generate_series(0, 40) AS n"
+    )
+    await con.execute(
+        "INSERT INTO core.energy_day SELECT 1, date '2026-01-01' + n, 5, 1, 900, 0 FROM generate_series(0, 40) AS n"
+    )
+    files = await con.fetch(FILES)
+    assert "0060_rests.sql" in await migrate(con)
+    assert set(files) <= set(await con.fetch(FILES))
+    assert await con.fetchval("SELECT sum(amount + rest + estimated_rest) FROM core.energy_15m") == 41 * 5
+    await con.execute("UPDATE core.energy_day SET rest = core.parts() - 1 WHERE day <= '2026-01-02'")
+    rows = await con.fetch("SELECT amount, rest FROM core.energy_month ORDER BY month")
+    parts = await con.fetchval("SELECT core.parts()")
+    assert [tuple(row) for row in rows] == [(31 * 5 + 1, parts - 2), (10 * 5, 0)]

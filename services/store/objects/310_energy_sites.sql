@@ -7,13 +7,13 @@ SELECT s.site_id, s.kind AS site_kind, s.zone, s.name_zh AS site_zh, s.name_en A
 -- The rows of the scope table, and again those of registers declared to need no emission factor, as exempt_amount.
 CREATE VIEW core.caller_scope_day AS
 SELECT c.enterprise_id, c.enterprise, c.district_code, d.site_id, s.code AS site, s.zone, d.carrier, d.direction, d.day,
-       d.amount, d.estimated_amount, d.covered_s, d.estimated_s, d.exempt_amount
+       d.amount, d.estimated_amount, d.covered_s, d.estimated_s, d.rest, d.estimated_rest, d.exempt_amount, d.exempt_rest
 FROM (
-    SELECT enterprise_id, site_id, carrier, direction, day, amount, estimated_amount, covered_s, estimated_s,
-           NULL::bigint AS exempt_amount
+    SELECT enterprise_id, site_id, carrier, direction, day, amount, estimated_amount, covered_s, estimated_s, rest,
+           estimated_rest, NULL::bigint AS exempt_amount, NULL::bigint AS exempt_rest
     FROM core.energy_scope_day
     UNION ALL
-    SELECT p.enterprise_id, p.site_id, p.carrier, p.direction, e.day, NULL, NULL, NULL, NULL, e.amount
+    SELECT p.enterprise_id, p.site_id, p.carrier, p.direction, e.day, NULL, NULL, NULL, NULL, NULL, NULL, e.amount, e.rest
     FROM core.place p
     JOIN core.energy_day e ON e.register_id = p.register_id AND e.day >= p.valid_from AND e.day < p.valid_until
     WHERE p.exempt AND p.level = 1
@@ -24,19 +24,26 @@ JOIN core.site s ON s.site_id = d.site_id;
 CREATE VIEW core.caller_site_day AS
 SELECT enterprise_id, enterprise, district_code, site_id, site, zone, carrier, day,
        CASE WHEN count(*) FILTER (WHERE direction = 'import') > 0
-            THEN sum(amount) FILTER (WHERE direction = 'import')
+            THEN core.exact(sum(amount) FILTER (WHERE direction = 'import'),
+                            sum(rest) FILTER (WHERE direction = 'import'))
             WHEN EXISTS (SELECT FROM core.register_scope r
                          WHERE r.enterprise_id = d.enterprise_id AND r.site_id = d.site_id AND r.carrier = d.carrier
                            AND r.direction = 'import' AND d.day >= r.valid_from AND d.day < r.valid_until)
-            THEN NULL ELSE 0 END::bigint AS import_amount,
-       coalesce(sum(amount) FILTER (WHERE direction = 'export'), 0)::bigint AS export_amount,
-       coalesce(sum(amount) FILTER (WHERE direction = 'sold'), 0)::bigint AS sold_amount,
-       coalesce(sum(amount) FILTER (WHERE direction = 'produced'), 0)::bigint AS produced_amount,
-       coalesce(sum(estimated_amount) FILTER (WHERE direction <> 'produced'), 0)::bigint AS estimated_amount,
+            THEN NULL ELSE 0 END AS import_amount,
+       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'export'),
+                           sum(rest) FILTER (WHERE direction = 'export')), 0) AS export_amount,
+       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'sold'),
+                           sum(rest) FILTER (WHERE direction = 'sold')), 0) AS sold_amount,
+       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'produced'),
+                           sum(rest) FILTER (WHERE direction = 'produced')), 0) AS produced_amount,
+       coalesce(core.exact(sum(estimated_amount) FILTER (WHERE direction <> 'produced'),
+                           sum(estimated_rest) FILTER (WHERE direction <> 'produced')), 0) AS estimated_amount,
        coalesce(sum(covered_s) FILTER (WHERE direction <> 'produced'), 0)::bigint AS covered_s,
        coalesce(sum(estimated_s) FILTER (WHERE direction <> 'produced'), 0)::bigint AS estimated_s,
-       coalesce(sum(exempt_amount) FILTER (WHERE direction = 'import'), 0)::bigint AS exempt_import,
-       coalesce(sum(exempt_amount) FILTER (WHERE direction = 'sold'), 0)::bigint AS exempt_sold,
+       coalesce(core.exact(sum(exempt_amount) FILTER (WHERE direction = 'import'),
+                           sum(exempt_rest) FILTER (WHERE direction = 'import')), 0) AS exempt_import,
+       coalesce(core.exact(sum(exempt_amount) FILTER (WHERE direction = 'sold'),
+                           sum(exempt_rest) FILTER (WHERE direction = 'sold')), 0) AS exempt_sold,
        bool_or(exempt_amount IS NOT NULL) AS has_exempt
 FROM core.caller_scope_day AS d
 GROUP BY enterprise_id, enterprise, district_code, site_id, site, zone, carrier, day;
@@ -44,25 +51,32 @@ GROUP BY enterprise_id, enterprise, district_code, site_id, site, zone, carrier,
 CREATE VIEW core.caller_site_month AS
 SELECT enterprise_id, enterprise, district_code, site_id, site, zone, carrier, month,
        CASE WHEN count(*) FILTER (WHERE direction = 'import') > 0
-            THEN sum(amount) FILTER (WHERE direction = 'import')
+            THEN core.exact(sum(amount) FILTER (WHERE direction = 'import'),
+                            sum(rest) FILTER (WHERE direction = 'import'))
             WHEN EXISTS (SELECT FROM core.register_scope r
                          WHERE r.enterprise_id = d.enterprise_id AND r.site_id = d.site_id AND r.carrier = d.carrier
                            AND r.direction = 'import' AND d.month < r.valid_until
                            AND core.month_end(d.month) > r.valid_from)
-            THEN NULL ELSE 0 END::bigint AS import_amount,
-       coalesce(sum(amount) FILTER (WHERE direction = 'export'), 0)::bigint AS export_amount,
-       coalesce(sum(amount) FILTER (WHERE direction = 'sold'), 0)::bigint AS sold_amount,
-       coalesce(sum(amount) FILTER (WHERE direction = 'produced'), 0)::bigint AS produced_amount,
-       coalesce(sum(estimated_amount) FILTER (WHERE direction <> 'produced'), 0)::bigint AS estimated_amount,
+            THEN NULL ELSE 0 END AS import_amount,
+       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'export'),
+                           sum(rest) FILTER (WHERE direction = 'export')), 0) AS export_amount,
+       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'sold'),
+                           sum(rest) FILTER (WHERE direction = 'sold')), 0) AS sold_amount,
+       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'produced'),
+                           sum(rest) FILTER (WHERE direction = 'produced')), 0) AS produced_amount,
+       coalesce(core.exact(sum(estimated_amount) FILTER (WHERE direction <> 'produced'),
+                           sum(estimated_rest) FILTER (WHERE direction <> 'produced')), 0) AS estimated_amount,
        coalesce(sum(covered_s) FILTER (WHERE direction <> 'produced'), 0)::bigint AS covered_s,
        coalesce(sum(estimated_s) FILTER (WHERE direction <> 'produced'), 0)::bigint AS estimated_s,
-       coalesce(sum(exempt_amount) FILTER (WHERE direction = 'import'), 0)::bigint AS exempt_import,
-       coalesce(sum(exempt_amount) FILTER (WHERE direction = 'sold'), 0)::bigint AS exempt_sold,
+       coalesce(core.exact(sum(exempt_amount) FILTER (WHERE direction = 'import'),
+                           sum(exempt_rest) FILTER (WHERE direction = 'import')), 0) AS exempt_import,
+       coalesce(core.exact(sum(exempt_amount) FILTER (WHERE direction = 'sold'),
+                           sum(exempt_rest) FILTER (WHERE direction = 'sold')), 0) AS exempt_sold,
        bool_or(exempt_amount IS NOT NULL) AS has_exempt
 FROM (
     SELECT c.enterprise_id, c.enterprise, c.district_code, p.site_id, s.code AS site, p.zone, p.carrier, p.direction,
-           p.month, p.amount, p.estimated_amount, p.covered_s, p.estimated_s,
-           CASE WHEN p.exempt THEN p.amount END AS exempt_amount
+           p.month, p.amount, p.estimated_amount, p.covered_s, p.estimated_s, p.rest, p.estimated_rest,
+           CASE WHEN p.exempt THEN p.amount END AS exempt_amount, CASE WHEN p.exempt THEN p.rest END AS exempt_rest
     FROM core.place_month p
     JOIN core.caller_enterprise c ON c.enterprise_id = p.enterprise_id
     JOIN core.site s ON s.site_id = p.site_id
@@ -73,20 +87,27 @@ GROUP BY enterprise_id, enterprise, district_code, site_id, site, zone, carrier,
 CREATE VIEW core.caller_site_15m AS
 SELECT p.enterprise_id, p.enterprise, p.district_code, p.site_id, p.site, p.zone, p.carrier, e.starts_at,
        CASE WHEN count(*) FILTER (WHERE p.direction = 'import') > 0
-            THEN sum(e.amount) FILTER (WHERE p.direction = 'import')
+            THEN core.exact(sum(e.amount) FILTER (WHERE p.direction = 'import'),
+                            sum(e.rest) FILTER (WHERE p.direction = 'import'))
             WHEN EXISTS (SELECT FROM core.place r
                          WHERE r.enterprise_id = p.enterprise_id AND r.site_id = p.site_id AND r.carrier = p.carrier
                            AND r.direction = 'import' AND r.level = 1
                            AND e.starts_at >= r.starts_from AND e.starts_at < r.starts_until)
-            THEN NULL ELSE 0 END::bigint AS import_amount,
-       coalesce(sum(e.amount) FILTER (WHERE p.direction = 'export'), 0)::bigint AS export_amount,
-       coalesce(sum(e.amount) FILTER (WHERE p.direction = 'sold'), 0)::bigint AS sold_amount,
-       coalesce(sum(e.amount) FILTER (WHERE p.direction = 'produced'), 0)::bigint AS produced_amount,
-       coalesce(sum(e.estimated_amount) FILTER (WHERE p.direction <> 'produced'), 0)::bigint AS estimated_amount,
+            THEN NULL ELSE 0 END AS import_amount,
+       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.direction = 'export'),
+                           sum(e.rest) FILTER (WHERE p.direction = 'export')), 0) AS export_amount,
+       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.direction = 'sold'),
+                           sum(e.rest) FILTER (WHERE p.direction = 'sold')), 0) AS sold_amount,
+       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.direction = 'produced'),
+                           sum(e.rest) FILTER (WHERE p.direction = 'produced')), 0) AS produced_amount,
+       coalesce(core.exact(sum(e.estimated_amount) FILTER (WHERE p.direction <> 'produced'),
+                           sum(e.estimated_rest) FILTER (WHERE p.direction <> 'produced')), 0) AS estimated_amount,
        coalesce(sum(e.covered_s) FILTER (WHERE p.direction <> 'produced'), 0)::bigint AS covered_s,
        coalesce(sum(e.estimated_s) FILTER (WHERE p.direction <> 'produced'), 0)::bigint AS estimated_s,
-       coalesce(sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'import'), 0)::bigint AS exempt_import,
-       coalesce(sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'sold'), 0)::bigint AS exempt_sold,
+       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'import'),
+                           sum(e.rest) FILTER (WHERE p.exempt AND p.direction = 'import')), 0) AS exempt_import,
+       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'sold'),
+                           sum(e.rest) FILTER (WHERE p.exempt AND p.direction = 'sold')), 0) AS exempt_sold,
        bool_or(p.exempt) AS has_exempt
 FROM (
     SELECT p.*, c.enterprise, c.district_code, s.code AS site
@@ -104,10 +125,10 @@ SELECT e.starts_at, e.starts_at + interval '15 minutes' AS ends_at,
        e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
        e.site, s.site_kind, s.site_zh, s.site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
-       core.used(e.import_amount, e.export_amount, e.sold_amount) * 0.001 AS amount,
-       e.import_amount * 0.001 AS import_amount, e.export_amount * 0.001 AS export_amount,
-       e.sold_amount * 0.001 AS sold_amount, e.produced_amount * 0.001 AS produced_amount,
-       e.estimated_amount * 0.001 AS estimated_amount, k.unit, e.covered_s, e.estimated_s, 900 * p.registers AS expected_s,
+       core.shown(core.used(e.import_amount, e.export_amount, e.sold_amount)) AS amount,
+       core.shown(e.import_amount) AS import_amount, core.shown(e.export_amount) AS export_amount,
+       core.shown(e.sold_amount) AS sold_amount, core.shown(e.produced_amount) AS produced_amount,
+       core.shown(e.estimated_amount) AS estimated_amount, k.unit, e.covered_s, e.estimated_s, 900 * p.registers AS expected_s,
        core.ratio(e.covered_s, 900 * p.registers) AS coverage_ratio,
        core.ratio(e.covered_s - e.estimated_s, 900 * p.registers) AS resolution_ratio
 FROM core.caller_site_15m e
@@ -122,10 +143,10 @@ CREATE VIEW report.energy_site_1d WITH (security_barrier) AS
 SELECT e.day, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
        e.site, s.site_kind, s.site_zh, s.site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
-       core.used(e.import_amount, e.export_amount, e.sold_amount) * 0.001 AS amount,
-       e.import_amount * 0.001 AS import_amount, e.export_amount * 0.001 AS export_amount,
-       e.sold_amount * 0.001 AS sold_amount, e.produced_amount * 0.001 AS produced_amount,
-       e.estimated_amount * 0.001 AS estimated_amount, k.unit, e.covered_s, e.estimated_s,
+       core.shown(core.used(e.import_amount, e.export_amount, e.sold_amount)) AS amount,
+       core.shown(e.import_amount) AS import_amount, core.shown(e.export_amount) AS export_amount,
+       core.shown(e.sold_amount) AS sold_amount, core.shown(e.produced_amount) AS produced_amount,
+       core.shown(e.estimated_amount) AS estimated_amount, k.unit, e.covered_s, e.estimated_s,
        core.seconds(e.day, e.day + 1, e.zone) * p.registers AS expected_s,
        core.ratio(e.covered_s, core.seconds(e.day, e.day + 1, e.zone) * p.registers) AS coverage_ratio,
        core.ratio(e.covered_s - e.estimated_s, core.seconds(e.day, e.day + 1, e.zone) * p.registers) AS resolution_ratio
@@ -140,10 +161,10 @@ CREATE VIEW report.energy_site_1mo WITH (security_barrier) AS
 SELECT e.month, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
        e.site, s.site_kind, s.site_zh, s.site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
-       core.used(e.import_amount, e.export_amount, e.sold_amount) * 0.001 AS amount,
-       e.import_amount * 0.001 AS import_amount, e.export_amount * 0.001 AS export_amount,
-       e.sold_amount * 0.001 AS sold_amount, e.produced_amount * 0.001 AS produced_amount,
-       e.estimated_amount * 0.001 AS estimated_amount, k.unit, e.covered_s, e.estimated_s, e.expected_s,
+       core.shown(core.used(e.import_amount, e.export_amount, e.sold_amount)) AS amount,
+       core.shown(e.import_amount) AS import_amount, core.shown(e.export_amount) AS export_amount,
+       core.shown(e.sold_amount) AS sold_amount, core.shown(e.produced_amount) AS produced_amount,
+       core.shown(e.estimated_amount) AS estimated_amount, k.unit, e.covered_s, e.estimated_s, e.expected_s,
        core.ratio(e.covered_s, e.expected_s) AS coverage_ratio,
        core.ratio(e.covered_s - e.estimated_s, e.expected_s) AS resolution_ratio
 FROM (

@@ -8,7 +8,7 @@ SELECT e.day, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_
        e.site, s.site_kind, s.site_zh, s.site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en, f.kind AS basis,
        core.converted(u.amount, f.per_unit) * 0.001 AS coal_tce, core.coal_state(u.amount, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, k.unit, f.per_unit AS kgce_per_unit, f.variant AS coefficient_basis,
+       core.shown(u.amount) AS amount, k.unit, f.per_unit AS kgce_per_unit, f.variant AS coefficient_basis,
        f.data_year, f.provisional, f.region, f.source
 FROM core.caller_site_day e
 CROSS JOIN LATERAL (SELECT core.used(e.import_amount, e.export_amount, e.sold_amount)) AS u (amount)
@@ -23,7 +23,7 @@ SELECT e.month, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterpris
        e.site, s.site_kind, s.site_zh, s.site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en, f.kind AS basis,
        core.converted(u.amount, f.per_unit) * 0.001 AS coal_tce, core.coal_state(u.amount, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, k.unit, f.per_unit AS kgce_per_unit, f.variant AS coefficient_basis,
+       core.shown(u.amount) AS amount, k.unit, f.per_unit AS kgce_per_unit, f.variant AS coefficient_basis,
        f.data_year, f.provisional, f.region, f.source
 FROM core.caller_site_month e
 CROSS JOIN LATERAL (SELECT core.used(e.import_amount, e.export_amount, e.sold_amount)) AS u (amount)

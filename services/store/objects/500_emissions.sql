@@ -6,7 +6,7 @@ CREATE VIEW core.caller_emission_15m AS
 SELECT e.starts_at, e.enterprise_id, e.enterprise, e.site_id, e.site, e.zone, e.carrier, y.year,
        core.emitted(u.amount, e.has_exempt, f.per_unit) AS emissions_kgco2,
        core.emission_state(u.amount, e.has_exempt, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, (e.exempt_import - e.exempt_sold) * 0.001 AS exempt_amount,
+       core.shown(u.amount) AS amount, core.shown(e.exempt_import - e.exempt_sold) AS exempt_amount,
        f.per_unit AS kgco2_per_unit, f.data_year, f.provisional, f.region, f.variant AS method, f.source
 FROM core.caller_site_15m e
 CROSS JOIN LATERAL (SELECT core.emitting(e.import_amount, e.sold_amount, e.exempt_import, e.exempt_sold)) AS u (amount)
@@ -29,7 +29,7 @@ CREATE VIEW core.caller_emission_1d AS
 SELECT e.day, e.enterprise_id, e.enterprise, e.site_id, e.site, e.zone, e.carrier, y.year,
        core.emitted(u.amount, e.has_exempt, f.per_unit) AS emissions_kgco2,
        core.emission_state(u.amount, e.has_exempt, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, (e.exempt_import - e.exempt_sold) * 0.001 AS exempt_amount,
+       core.shown(u.amount) AS amount, core.shown(e.exempt_import - e.exempt_sold) AS exempt_amount,
        f.per_unit AS kgco2_per_unit, f.data_year, f.provisional, f.region, f.variant AS method, f.source
 FROM core.caller_site_day e
 CROSS JOIN LATERAL (SELECT core.emitting(e.import_amount, e.sold_amount, e.exempt_import, e.exempt_sold)) AS u (amount)
@@ -52,7 +52,7 @@ CREATE VIEW core.caller_emission_1mo AS
 SELECT e.month, e.enterprise_id, e.enterprise, e.site_id, e.site, e.zone, e.carrier, y.year,
        core.emitted(u.amount, e.has_exempt, f.per_unit) AS emissions_kgco2,
        core.emission_state(u.amount, e.has_exempt, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, (e.exempt_import - e.exempt_sold) * 0.001 AS exempt_amount,
+       core.shown(u.amount) AS amount, core.shown(e.exempt_import - e.exempt_sold) AS exempt_amount,
        f.per_unit AS kgco2_per_unit, f.data_year, f.provisional, f.region, f.variant AS method, f.source
 FROM core.caller_site_month e
 CROSS JOIN LATERAL (SELECT core.emitting(e.import_amount, e.sold_amount, e.exempt_import, e.exempt_sold)) AS u (amount)
@@ -72,6 +72,7 @@ LEFT JOIN core.site_name s ON s.site_id = e.site_id
 LEFT JOIN core.carrier k ON k.code = e.carrier;
 
 -- The same per register: imports count up, sold-on energy down, nothing else; an exempt register emits nothing.
+-- OFFSET 0 has the amount made once, not for each of its uses.
 CREATE VIEW core.register_emission_sign AS
 SELECT direction, sign FROM (VALUES ('import', 1), ('sold', -1)) AS s (direction, sign);
 
@@ -81,13 +82,13 @@ SELECT e.starts_at, r.enterprise, r.enterprise_zh, r.enterprise_en, r.site, r.si
        r.carrier, r.national_code, r.carrier_zh, r.carrier_en, r.direction,
        core.emitted(u.amount, r.exempt, f.per_unit) AS emissions_kgco2,
        core.emission_state(u.amount, r.exempt, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, r.unit,
+       core.shown(u.amount) AS amount, r.unit,
        f.per_unit AS kgco2_per_unit, f.data_year, f.provisional, f.region, f.variant AS method, f.source
 FROM core.caller_register r
 JOIN core.energy_15m e ON r.register_id = e.register_id
     AND e.starts_at >= r.starts_from AND e.starts_at < r.starts_until
 JOIN core.register_emission_sign g ON g.direction = r.direction
-CROSS JOIN LATERAL (SELECT CASE WHEN r.exempt THEN 0 ELSE g.sign * e.amount END) AS u (amount)
+CROSS JOIN LATERAL (SELECT CASE WHEN r.exempt THEN 0 ELSE g.sign * core.exact(e.amount, e.rest) END OFFSET 0) AS u (amount)
 JOIN core.conversion_now f ON f.district_code = r.district_code AND f.carrier = r.carrier AND f.kind = 'co2'
     AND core.year_of((e.starts_at AT TIME ZONE r.zone)::date) >= f.year_from AND core.year_of((e.starts_at AT TIME ZONE r.zone)::date) < f.year_until;
 
@@ -97,12 +98,12 @@ SELECT e.day, r.enterprise, r.enterprise_zh, r.enterprise_en, r.site, r.site_zh,
        r.carrier, r.national_code, r.carrier_zh, r.carrier_en, r.direction,
        core.emitted(u.amount, r.exempt, f.per_unit) AS emissions_kgco2,
        core.emission_state(u.amount, r.exempt, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, r.unit,
+       core.shown(u.amount) AS amount, r.unit,
        f.per_unit AS kgco2_per_unit, f.data_year, f.provisional, f.region, f.variant AS method, f.source
 FROM core.caller_register r
 JOIN core.energy_day e ON r.register_id = e.register_id AND e.day >= r.valid_from AND e.day < r.valid_until
 JOIN core.register_emission_sign g ON g.direction = r.direction
-CROSS JOIN LATERAL (SELECT CASE WHEN r.exempt THEN 0 ELSE g.sign * e.amount END) AS u (amount)
+CROSS JOIN LATERAL (SELECT CASE WHEN r.exempt THEN 0 ELSE g.sign * core.exact(e.amount, e.rest) END OFFSET 0) AS u (amount)
 JOIN core.conversion_now f ON f.district_code = r.district_code AND f.carrier = r.carrier AND f.kind = 'co2'
     AND core.year_of(e.day) >= f.year_from AND core.year_of(e.day) < f.year_until;
 
@@ -113,7 +114,7 @@ SELECT e.month, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterpris
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en, e.direction,
        core.emitted(u.amount, e.exempt, f.per_unit) AS emissions_kgco2,
        core.emission_state(u.amount, e.exempt, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, k.unit,
+       core.shown(u.amount) AS amount, k.unit,
        f.per_unit AS kgco2_per_unit, f.data_year, f.provisional, f.region, f.variant AS method, f.source
 FROM core.caller_register_month e
 LEFT JOIN core.enterprise n ON n.enterprise_id = e.enterprise_id

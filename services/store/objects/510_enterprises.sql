@@ -3,10 +3,10 @@
 
 CREATE VIEW core.caller_enterprise_15m AS
 SELECT enterprise_id, enterprise, carrier, starts_at,
-       sum(core.used(import_amount, export_amount, sold_amount))::bigint AS amount,
-       sum(import_amount)::bigint AS import_amount, sum(export_amount)::bigint AS export_amount,
-       sum(sold_amount)::bigint AS sold_amount, sum(produced_amount)::bigint AS produced_amount,
-       sum(estimated_amount)::bigint AS estimated_amount,
+       sum(core.used(import_amount, export_amount, sold_amount)) AS amount,
+       sum(import_amount) AS import_amount, sum(export_amount) AS export_amount,
+       sum(sold_amount) AS sold_amount, sum(produced_amount) AS produced_amount,
+       sum(estimated_amount) AS estimated_amount,
        sum(covered_s)::bigint AS covered_s, sum(estimated_s)::bigint AS estimated_s
 FROM core.caller_site_15m
 GROUP BY enterprise_id, enterprise, carrier, starts_at;
@@ -14,9 +14,10 @@ GROUP BY enterprise_id, enterprise, carrier, starts_at;
 CREATE VIEW report.energy_enterprise_15m WITH (security_barrier) AS
 SELECT e.starts_at, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
-       e.amount * 0.001 AS amount, e.import_amount * 0.001 AS import_amount, e.export_amount * 0.001 AS export_amount,
-       e.sold_amount * 0.001 AS sold_amount, e.produced_amount * 0.001 AS produced_amount,
-       e.estimated_amount * 0.001 AS estimated_amount, k.unit, e.covered_s, e.estimated_s, w.expected_s,
+       core.shown(e.amount) AS amount, core.shown(e.import_amount) AS import_amount,
+       core.shown(e.export_amount) AS export_amount,
+       core.shown(e.sold_amount) AS sold_amount, core.shown(e.produced_amount) AS produced_amount,
+       core.shown(e.estimated_amount) AS estimated_amount, k.unit, e.covered_s, e.estimated_s, w.expected_s,
        core.ratio(e.covered_s, w.expected_s) AS coverage_ratio,
        core.ratio(e.covered_s - e.estimated_s, w.expected_s) AS resolution_ratio
 FROM core.caller_enterprise_15m e
@@ -47,10 +48,10 @@ LEFT JOIN core.carrier k ON k.code = e.carrier;
 
 CREATE VIEW core.caller_enterprise_1d AS
 SELECT enterprise_id, enterprise, carrier, day,
-       sum(core.used(import_amount, export_amount, sold_amount))::bigint AS amount,
-       sum(import_amount)::bigint AS import_amount, sum(export_amount)::bigint AS export_amount,
-       sum(sold_amount)::bigint AS sold_amount, sum(produced_amount)::bigint AS produced_amount,
-       sum(estimated_amount)::bigint AS estimated_amount,
+       sum(core.used(import_amount, export_amount, sold_amount)) AS amount,
+       sum(import_amount) AS import_amount, sum(export_amount) AS export_amount,
+       sum(sold_amount) AS sold_amount, sum(produced_amount) AS produced_amount,
+       sum(estimated_amount) AS estimated_amount,
        sum(covered_s)::bigint AS covered_s, sum(estimated_s)::bigint AS estimated_s
 FROM core.caller_site_day
 GROUP BY enterprise_id, enterprise, carrier, day;
@@ -58,9 +59,10 @@ GROUP BY enterprise_id, enterprise, carrier, day;
 CREATE VIEW report.energy_enterprise_1d WITH (security_barrier) AS
 SELECT e.day, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
-       e.amount * 0.001 AS amount, e.import_amount * 0.001 AS import_amount, e.export_amount * 0.001 AS export_amount,
-       e.sold_amount * 0.001 AS sold_amount, e.produced_amount * 0.001 AS produced_amount,
-       e.estimated_amount * 0.001 AS estimated_amount, k.unit, e.covered_s, e.estimated_s, w.expected_s,
+       core.shown(e.amount) AS amount, core.shown(e.import_amount) AS import_amount,
+       core.shown(e.export_amount) AS export_amount,
+       core.shown(e.sold_amount) AS sold_amount, core.shown(e.produced_amount) AS produced_amount,
+       core.shown(e.estimated_amount) AS estimated_amount, k.unit, e.covered_s, e.estimated_s, w.expected_s,
        core.ratio(e.covered_s, w.expected_s) AS coverage_ratio,
        core.ratio(e.covered_s - e.estimated_s, w.expected_s) AS resolution_ratio
 FROM core.caller_enterprise_1d e
@@ -91,10 +93,10 @@ LEFT JOIN core.carrier k ON k.code = e.carrier;
 
 CREATE VIEW core.caller_enterprise_1mo AS
 SELECT enterprise_id, enterprise, carrier, month,
-       sum(core.used(import_amount, export_amount, sold_amount))::bigint AS amount,
-       sum(import_amount)::bigint AS import_amount, sum(export_amount)::bigint AS export_amount,
-       sum(sold_amount)::bigint AS sold_amount, sum(produced_amount)::bigint AS produced_amount,
-       sum(estimated_amount)::bigint AS estimated_amount,
+       sum(core.used(import_amount, export_amount, sold_amount)) AS amount,
+       sum(import_amount) AS import_amount, sum(export_amount) AS export_amount,
+       sum(sold_amount) AS sold_amount, sum(produced_amount) AS produced_amount,
+       sum(estimated_amount) AS estimated_amount,
        sum(covered_s)::bigint AS covered_s, sum(estimated_s)::bigint AS estimated_s
 FROM core.caller_site_month
 GROUP BY enterprise_id, enterprise, carrier, month;
@@ -102,9 +104,10 @@ GROUP BY enterprise_id, enterprise, carrier, month;
 CREATE VIEW report.energy_enterprise_1mo WITH (security_barrier) AS
 SELECT e.month, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
-       e.amount * 0.001 AS amount, e.import_amount * 0.001 AS import_amount, e.export_amount * 0.001 AS export_amount,
-       e.sold_amount * 0.001 AS sold_amount, e.produced_amount * 0.001 AS produced_amount,
-       e.estimated_amount * 0.001 AS estimated_amount, k.unit, e.covered_s, e.estimated_s, e.expected_s,
+       core.shown(e.amount) AS amount, core.shown(e.import_amount) AS import_amount,
+       core.shown(e.export_amount) AS export_amount,
+       core.shown(e.sold_amount) AS sold_amount, core.shown(e.produced_amount) AS produced_amount,
+       core.shown(e.estimated_amount) AS estimated_amount, k.unit, e.covered_s, e.estimated_s, e.expected_s,
        core.ratio(e.covered_s, e.expected_s) AS coverage_ratio,
        core.ratio(e.covered_s - e.estimated_s, e.expected_s) AS resolution_ratio
 FROM (

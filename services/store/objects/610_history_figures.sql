@@ -5,7 +5,8 @@ SELECT v.starts_at, v.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enter
        s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, v.zone,
        m.code AS meter, m.name_zh AS meter_zh, m.name_en AS meter_en, v.level, r.code AS register, r.quantity,
        v.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en, v.direction,
-       v.amount * 0.001 AS amount, v.estimated_amount * 0.001 AS estimated_amount, k.unit,
+       core.figure(v.amount, v.rest) AS amount,
+       core.figure(v.estimated_amount, v.estimated_rest) AS estimated_amount, k.unit,
        v.covered_s, v.estimated_s, v.recorded_from, v.recorded_until
 FROM core.caller_version_15m v
 LEFT JOIN core.enterprise n ON n.enterprise_id = v.enterprise_id
@@ -19,7 +20,8 @@ SELECT v.day, v.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_
        s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, v.zone,
        m.code AS meter, m.name_zh AS meter_zh, m.name_en AS meter_en, v.level, r.code AS register, r.quantity,
        v.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en, v.direction,
-       v.amount * 0.001 AS amount, v.estimated_amount * 0.001 AS estimated_amount, k.unit,
+       core.figure(v.amount, v.rest) AS amount,
+       core.figure(v.estimated_amount, v.estimated_rest) AS estimated_amount, k.unit,
        v.covered_s, v.estimated_s, v.recorded_from, v.recorded_until
 FROM core.caller_version_1d v
 LEFT JOIN core.enterprise n ON n.enterprise_id = v.enterprise_id
@@ -33,7 +35,7 @@ SELECT v.month, v.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterpris
        s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, v.zone,
        m.code AS meter, m.name_zh AS meter_zh, m.name_en AS meter_en, v.level, r.code AS register, r.quantity,
        v.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en, v.direction,
-       v.amount * 0.001 AS amount, v.estimated_amount * 0.001 AS estimated_amount, k.unit,
+       core.shown(v.amount) AS amount, core.shown(v.estimated_amount) AS estimated_amount, k.unit,
        v.covered_s, v.estimated_s, v.recorded_from, v.recorded_until
 FROM core.caller_register_month_step v
 LEFT JOIN core.enterprise n ON n.enterprise_id = v.enterprise_id
@@ -46,10 +48,10 @@ CREATE VIEW report.energy_site_1d_history WITH (security_barrier) AS
 SELECT e.day, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
        s.code AS site, s.kind AS site_kind, s.name_zh AS site_zh, s.name_en AS site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
-       core.used(e.import_amount, e.export_amount, e.sold_amount) * 0.001 AS amount,
-       e.import_amount * 0.001 AS import_amount, e.export_amount * 0.001 AS export_amount,
-       e.sold_amount * 0.001 AS sold_amount, e.produced_amount * 0.001 AS produced_amount,
-       e.estimated_amount * 0.001 AS estimated_amount, k.unit, e.covered_s, e.estimated_s,
+       core.shown(core.used(e.import_amount, e.export_amount, e.sold_amount)) AS amount,
+       core.shown(e.import_amount) AS import_amount, core.shown(e.export_amount) AS export_amount,
+       core.shown(e.sold_amount) AS sold_amount, core.shown(e.produced_amount) AS produced_amount,
+       core.shown(e.estimated_amount) AS estimated_amount, k.unit, e.covered_s, e.estimated_s,
        e.recorded_from, e.recorded_until
 FROM core.caller_site_day_step e
 LEFT JOIN core.enterprise n ON n.enterprise_id = e.enterprise_id
@@ -61,7 +63,7 @@ SELECT e.day, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_
        s.code AS site, s.kind AS site_kind, s.name_zh AS site_zh, s.name_en AS site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en, f.kind AS basis,
        core.converted(u.amount, f.per_unit) * 0.001 AS coal_tce, core.coal_state(u.amount, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, k.unit, f.per_unit AS kgce_per_unit, f.variant AS coefficient_basis,
+       core.shown(u.amount) AS amount, k.unit, f.per_unit AS kgce_per_unit, f.variant AS coefficient_basis,
        f.data_year, f.provisional, f.region, f.source,
        greatest(e.recorded_from, f.recorded_from) AS recorded_from,
        least(e.recorded_until, f.recorded_until) AS recorded_until
@@ -80,7 +82,7 @@ SELECT e.day, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
        core.emitted(u.amount, e.has_exempt, f.per_unit) AS emissions_kgco2,
        core.emission_state(u.amount, e.has_exempt, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, (e.exempt_import - e.exempt_sold) * 0.001 AS exempt_amount, k.unit,
+       core.shown(u.amount) AS amount, core.shown(e.exempt_import - e.exempt_sold) AS exempt_amount, k.unit,
        f.per_unit AS kgco2_per_unit, f.data_year, f.provisional, f.region, f.variant AS method, f.source,
        greatest(e.recorded_from, f.recorded_from) AS recorded_from,
        least(e.recorded_until, f.recorded_until) AS recorded_until
@@ -97,10 +99,10 @@ CREATE VIEW report.energy_site_1mo_history WITH (security_barrier) AS
 SELECT e.month, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en,
        s.code AS site, s.kind AS site_kind, s.name_zh AS site_zh, s.name_en AS site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
-       core.used(e.import_amount, e.export_amount, e.sold_amount) * 0.001 AS amount,
-       e.import_amount * 0.001 AS import_amount, e.export_amount * 0.001 AS export_amount,
-       e.sold_amount * 0.001 AS sold_amount, e.produced_amount * 0.001 AS produced_amount,
-       e.estimated_amount * 0.001 AS estimated_amount, k.unit, e.covered_s, e.estimated_s,
+       core.shown(core.used(e.import_amount, e.export_amount, e.sold_amount)) AS amount,
+       core.shown(e.import_amount) AS import_amount, core.shown(e.export_amount) AS export_amount,
+       core.shown(e.sold_amount) AS sold_amount, core.shown(e.produced_amount) AS produced_amount,
+       core.shown(e.estimated_amount) AS estimated_amount, k.unit, e.covered_s, e.estimated_s,
        e.recorded_from, e.recorded_until
 FROM core.caller_site_month_step e
 LEFT JOIN core.enterprise n ON n.enterprise_id = e.enterprise_id
@@ -112,7 +114,7 @@ SELECT e.month, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterpris
        s.code AS site, s.kind AS site_kind, s.name_zh AS site_zh, s.name_en AS site_en, e.zone,
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en, f.kind AS basis,
        core.converted(u.amount, f.per_unit) * 0.001 AS coal_tce, core.coal_state(u.amount, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, k.unit, f.per_unit AS kgce_per_unit, f.variant AS coefficient_basis,
+       core.shown(u.amount) AS amount, k.unit, f.per_unit AS kgce_per_unit, f.variant AS coefficient_basis,
        f.data_year, f.provisional, f.region, f.source,
        greatest(e.recorded_from, f.recorded_from) AS recorded_from,
        least(e.recorded_until, f.recorded_until) AS recorded_until
@@ -131,7 +133,7 @@ SELECT e.month, e.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterpris
        e.carrier, k.national_code, k.name_zh AS carrier_zh, k.name_en AS carrier_en,
        core.emitted(u.amount, e.has_exempt, f.per_unit) AS emissions_kgco2,
        core.emission_state(u.amount, e.has_exempt, f.per_unit) AS state,
-       u.amount * 0.001 AS amount, (e.exempt_import - e.exempt_sold) * 0.001 AS exempt_amount, k.unit,
+       core.shown(u.amount) AS amount, core.shown(e.exempt_import - e.exempt_sold) AS exempt_amount, k.unit,
        f.per_unit AS kgco2_per_unit, f.data_year, f.provisional, f.region, f.variant AS method, f.source,
        greatest(e.recorded_from, f.recorded_from) AS recorded_from,
        least(e.recorded_until, f.recorded_until) AS recorded_until

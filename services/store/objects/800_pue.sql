@@ -101,8 +101,8 @@ CROSS JOIN LATERAL (
     CROSS JOIN LATERAL (SELECT d.day::timestamp AT TIME ZONE s.zone, (d.day + 1)::timestamp AT TIME ZONE s.zone)
         AS t (from_at, until_at)
     CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg((x.register_id, x.starts_at, x.amount, x.covered_s, x.estimated_s)::core.pue_quarter),
-                        '{}') AS quarters
+        SELECT coalesce(array_agg((x.register_id, x.starts_at, x.amount, x.covered_s, x.estimated_s, x.rest)
+                                  ::core.pue_quarter), '{}') AS quarters
         FROM core.energy_15m x
         WHERE x.register_id = ANY (ARRAY(SELECT DISTINCT m.register_id FROM core.pue_member m WHERE m.site_id = s.site_id))
           AND x.starts_at >= t.from_at AND x.starts_at < t.until_at + interval '1 hour'
@@ -172,16 +172,16 @@ CROSS JOIN LATERAL (
                extract(epoch FROM least(w.ends_at, m.starts_until) - greatest(w.starts_at, m.starts_from)) AS width_s
     ) AS o
     CROSS JOIN LATERAL (
-        SELECT sum(x.amount)::bigint AS amount, coalesce(sum(x.covered_s), 0) AS covered_s,
+        SELECT core.exact(sum(x.amount), sum(x.rest)) AS amount, coalesce(sum(x.covered_s), 0) AS covered_s,
                coalesce(sum(x.estimated_s), 0) AS estimated_s
-        FROM (SELECT x.amount, x.covered_s, x.estimated_s FROM core.energy_15m x
+        FROM (SELECT x.amount, x.rest, x.covered_s, x.estimated_s FROM core.energy_15m x
               WHERE w.until_day IS NULL AND NOT w.by_day AND x.register_id = m.register_id
                 AND x.starts_at >= o.from_at AND x.starts_at < o.until_at
               UNION ALL
-              SELECT x.amount, x.covered_s, x.estimated_s FROM unnest(w.quarters) AS x
+              SELECT x.amount, x.rest, x.covered_s, x.estimated_s FROM unnest(w.quarters) AS x
               WHERE w.by_day AND x.register_id = m.register_id AND x.starts_at >= o.from_at AND x.starts_at < o.until_at
               UNION ALL
-              SELECT x.amount, x.covered_s, x.estimated_s FROM core.energy_day x
+              SELECT x.amount, x.rest, x.covered_s, x.estimated_s FROM core.energy_day x
               WHERE w.until_day IS NOT NULL AND x.register_id = m.register_id
                 AND x.day >= o.from_day AND x.day < o.until_day) AS x
     ) AS e
@@ -196,7 +196,7 @@ CROSS JOIN LATERAL (
     CROSS JOIN LATERAL (
         -- Estimated energy of segments that cross an edge: from it to the accepted reading at which the segment ends, or
         -- to the other edge. One look at the readings gives both ends: each more is planned for every day there is.
-        SELECT coalesce(sum(abs(x.estimated_amount)), 0) AS amount
+        SELECT coalesce(sum(abs(core.exact(x.estimated_amount, x.estimated_rest))), 0) AS amount
         FROM (SELECT CASE WHEN c.at_start THEN coalesce(min(r.read_at), 'infinity') ELSE '-infinity' END AS start_until,
                      CASE WHEN c.at_end THEN coalesce(max(r.read_at), '-infinity') ELSE 'infinity' END AS end_from
               FROM core.reading r
@@ -220,7 +220,8 @@ WHERE w.is_metered;
 
 CREATE VIEW core.caller_pue_figure AS
 SELECT p.span, p.by_day, p.day, p.starts_at, p.ends_at, p.enterprise, p.enterprise_zh, p.enterprise_en,
-       p.site, p.site_zh, p.site_en, p.zone, trim_scale(p.total_kwh) AS total_kwh, trim_scale(p.it_kwh) AS it_kwh,
+       p.site, p.site_zh, p.site_en, p.zone, trim_scale(core.rounded(p.total_kwh)) AS total_kwh,
+       trim_scale(core.rounded(p.it_kwh)) AS it_kwh,
        CASE WHEN p.state IN ('ok', 'high') THEN core.ratio(p.total_kwh, p.it_kwh) END AS pue_ratio, p.state,
        CASE WHEN p.state = 'implausible' THEN 'it_not_below_total' ELSE p.why END AS why,
        p.total_resolution AS total_resolution_ratio, p.it_resolution AS it_resolution_ratio,

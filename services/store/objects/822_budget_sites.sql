@@ -28,13 +28,14 @@ place AS MATERIALIZED (
                 OFFSET 0) AS q  -- keeps the planner from copying these expressions into every use
          ) AS r
 )
-SELECT register_id, valid_from, month, sum(amount)::bigint AS amount, sum(covered_s)::bigint AS covered_s
+SELECT register_id, valid_from, month, core.exact(sum(amount), sum(rest)) AS amount, sum(covered_s)::bigint AS covered_s
 FROM (
-    SELECT r.register_id, r.valid_from, e.month, e.amount, e.covered_s
+    SELECT r.register_id, r.valid_from, e.month, e.amount, e.rest, e.covered_s
     FROM place r
     JOIN core.energy_month e ON e.register_id = r.register_id AND e.month >= r.whole_from AND e.month < r.whole_until
     UNION ALL
-    SELECT r.register_id, r.valid_from, core.month_of(e.day), part.sign * e.amount, part.sign * e.covered_s
+    SELECT r.register_id, r.valid_from, core.month_of(e.day), part.sign * e.amount, part.sign * e.rest,
+           part.sign * e.covered_s
     FROM place r
     CROSS JOIN LATERAL (
         VALUES (1, r.from_day, least(r.whole_from, r.until_day)), (1, greatest(r.whole_from, r.whole_until), r.until_day),
@@ -45,7 +46,7 @@ FROM (
         AND (r.as_of IS NULL OR e.recorded_at <= r.as_of)
     WHERE part.from_day < part.until_day
     UNION ALL
-    SELECT r.register_id, r.valid_from, core.month_of(r.today), s.sign * e.amount, s.sign * e.covered_s
+    SELECT r.register_id, r.valid_from, core.month_of(r.today), s.sign * e.amount, s.sign * e.rest, s.sign * e.covered_s
     FROM place r
     JOIN core.energy_15m e ON e.register_id = r.register_id
         AND e.starts_at >= CASE WHEN core.asked_as_of() IS NULL THEN core.asked_at()
@@ -57,7 +58,7 @@ FROM (
     CROSS JOIN LATERAL (SELECT CASE WHEN r.as_of IS NULL THEN -1 ELSE 1 END) AS s (sign)
     WHERE r.is_here
     UNION ALL
-    SELECT r.register_id, r.valid_from, core.month_of(coalesce(e.day, r.today)), e.amount, e.covered_s
+    SELECT r.register_id, r.valid_from, core.month_of(coalesce(e.day, r.today)), e.amount, e.rest, e.covered_s
     FROM place r
     JOIN core.energy_revision e ON e.register_id = r.register_id AND e.recorded_until > r.as_of AND e.recorded_from <= r.as_of
         AND (e.day >= r.from_day AND e.day < r.until_day
@@ -139,11 +140,11 @@ figure AS MATERIALIZED (
 used AS MATERIALIZED (
     SELECT version_id, starts_on, enterprise_id, site_id, year, measure, basis, district_code, carrier, e.month,
            true AS is_metered, true AS counts,
-           coalesce(sum(e.amount) FILTER (WHERE direction = 'import'), 0)::bigint AS imported,
-           coalesce(sum(e.amount) FILTER (WHERE direction = 'export'), 0)::bigint AS exported,
-           coalesce(sum(e.amount) FILTER (WHERE direction = 'sold'), 0)::bigint AS sold,
-           coalesce(sum(e.amount) FILTER (WHERE direction = 'import' AND exempt), 0)::bigint AS exempt_imported,
-           coalesce(sum(e.amount) FILTER (WHERE direction = 'sold' AND exempt), 0)::bigint AS exempt_sold,
+           coalesce(sum(e.amount) FILTER (WHERE direction = 'import'), 0) AS imported,
+           coalesce(sum(e.amount) FILTER (WHERE direction = 'export'), 0) AS exported,
+           coalesce(sum(e.amount) FILTER (WHERE direction = 'sold'), 0) AS sold,
+           coalesce(sum(e.amount) FILTER (WHERE direction = 'import' AND exempt), 0) AS exempt_imported,
+           coalesce(sum(e.amount) FILTER (WHERE direction = 'sold' AND exempt), 0) AS exempt_sold,
            bool_or(exempt) AS has_exempt
     FROM register CROSS JOIN LATERAL unnest(months, amounts) AS e (month, amount)
     WHERE e.month >= core.month_of(starts_on) AND e.month < ends_on

@@ -10,8 +10,8 @@ SELECT v.budget_id, v.code AS budget, v.name_zh, v.name_en, v.district_code AS d
        s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, v.carriers, v.measure, v.basis,
        v.product, v.product_unit, v.unit, v.period, v.starts_on, v.ends_on, v.zone, v.starts_at, v.ends_at, v.at,
        v.at < v.ends_at AS is_current,
-       v.allowance * v.shown_per_base AS allowance, v.actual * v.shown_per_base AS actual,
-       v.metered * v.shown_per_base AS metered, v.manual * v.shown_per_base AS manual,
+       v.allowance * v.shown_per_base AS allowance, core.rounded(v.actual * v.shown_per_base) AS actual,
+       core.rounded(v.metered * v.shown_per_base) AS metered, v.manual * v.shown_per_base AS manual,
        round(v.planned * v.shown_per_base, 6) AS planned, v.production,
        core.ratio(v.actual, v.allowance) AS used_ratio, core.ratio(v.planned, v.allowance) AS planned_ratio,
        CASE WHEN v.why = '' AND v.product IS NULL AND v.days_gone >= 1 THEN core.ratio(v.actual, v.planned) END
@@ -45,10 +45,10 @@ WITH used AS MATERIALIZED (
 )
 SELECT p.budget_id, p.code AS budget, e.code AS enterprise, s.code AS site, p.period, p.starts_on, p.unit, a.month,
        a.allowance * p.shown_per_base AS allowance, round(t.planned * p.shown_per_base, 6) AS planned,
-       CASE WHEN NOT u.has_unknown THEN u.value * p.shown_per_base END AS actual,
+       CASE WHEN NOT u.has_unknown THEN core.rounded(u.value * p.shown_per_base) END AS actual,
        CASE WHEN p.product IS NULL THEN round(sum(t.planned) OVER curve * p.shown_per_base, 6) END AS planned_so_far,
        CASE WHEN p.product IS NULL AND a.month::timestamp AT TIME ZONE p.zone < p.at AND NOT bool_or(u.has_unknown) OVER curve
-            THEN sum(u.value) OVER curve * p.shown_per_base END AS actual_so_far,
+            THEN core.rounded(sum(u.value) OVER curve * p.shown_per_base) END AS actual_so_far,
        core.month_end(a.month)::timestamp AT TIME ZONE p.zone <= p.at AS is_over
 FROM core.asked_period p
 JOIN core.budget_part a ON a.version_id = p.version_id AND a.month >= p.starts_on AND a.month < p.ends_on
@@ -62,7 +62,7 @@ WINDOW curve AS (PARTITION BY p.version_id, p.starts_on ORDER BY a.month);
 CREATE VIEW report.budget_sites WITH (security_barrier) AS
 SELECT p.budget_id, p.code AS budget, p.period, p.starts_on, p.unit, e.code AS enterprise, s.code AS site,
        s.name_zh AS site_zh, s.name_en AS site_en, q.registers, q.coverage_ratio,
-       q.metered * p.shown_per_base AS metered, q.manual * p.shown_per_base AS manual,
+       core.rounded(q.metered * p.shown_per_base) AS metered, q.manual * p.shown_per_base AS manual,
        q.beside * p.shown_per_base AS manual_beside, q.missing_months, q.is_plant, q.state
 FROM core.budget_site q
 JOIN core.asked_period p ON p.version_id = q.version_id AND p.starts_on = q.starts_on

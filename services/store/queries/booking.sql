@@ -113,18 +113,20 @@ SELECT greatest(clock_timestamp(), now() + interval '1 microsecond');
 -- Closed rows keep their old value as a revision before add_ledger changes them, at the moment $4. Nobody else changes
 -- them in between: the register's state is locked. The rows lie in [$5, $6]: chunks outside are left alone.
 INSERT INTO core.energy_revision
-    (register_id, width, starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_from, recorded_until, cause)
-SELECT t.register_id, '15m', t.starts_at, t.amount, t.estimated_amount, t.covered_s, t.estimated_s, t.recorded_at,
-       greatest($4::timestamptz, t.recorded_at), $3
+    (register_id, width, starts_at, amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest,
+     recorded_from, recorded_until, cause)
+SELECT t.register_id, '15m', t.starts_at, t.amount, t.estimated_amount, t.covered_s, t.estimated_s, t.rest,
+       t.estimated_rest, t.recorded_at, greatest($4::timestamptz, t.recorded_at), $3
 FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at)
 JOIN core.energy_15m t USING (register_id, starts_at)
 WHERE t.starts_at BETWEEN $5 AND $6;
 
 -- name: revise_days
 INSERT INTO core.energy_revision
-    (register_id, width, day, amount, estimated_amount, covered_s, estimated_s, recorded_from, recorded_until, cause)
-SELECT t.register_id, '1d', t.day, t.amount, t.estimated_amount, t.covered_s, t.estimated_s, t.recorded_at,
-       greatest($4::timestamptz, t.recorded_at), $3
+    (register_id, width, day, amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest,
+     recorded_from, recorded_until, cause)
+SELECT t.register_id, '1d', t.day, t.amount, t.estimated_amount, t.covered_s, t.estimated_s, t.rest, t.estimated_rest,
+       t.recorded_at, greatest($4::timestamptz, t.recorded_at), $3
 FROM unnest($1::int[], $2::date[]) AS w (register_id, day)
 JOIN core.energy_day t USING (register_id, day);
 
@@ -134,9 +136,9 @@ FROM unnest($1::int[], $2::date[]) AS w (register_id, day)
 WHERE t.register_id = w.register_id AND t.day = w.day;
 
 -- name: add_ledger
--- Arrays come as text, which costs the client a third of binary ones; $2 counts quarter-hours since 1970. Those of the
--- rows that were closed ($7, empty where none was) are dated $8, a moment after now(); others keep the date of their
--- first entry. Gives the rows that are empty now.
+-- Of registers without rests; add_ledger_rests has the others. Arrays come as text, which costs the client a third of
+-- binary ones; $2 counts quarter-hours since 1970. Those of the rows that were closed ($7, empty where none was) are dated
+-- $8, a moment after now(); others keep the date of their first entry. Gives the rows that are empty now.
 WITH changed AS (
     INSERT INTO core.energy_15m AS t
         (register_id, starts_at, amount, estimated_amount, covered_s, estimated_s, recorded_at)
@@ -157,6 +159,31 @@ WITH changed AS (
 SELECT register_id, starts_at FROM changed
 WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0;
 
+-- name: add_ledger_rests
+-- The same of amounts in parts of a thousandth: $9 and $10 are what is left of one, in [0, parts).
+WITH changed AS (
+    INSERT INTO core.energy_15m AS t
+        (register_id, starts_at, amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest, recorded_at)
+    SELECT u.register_id, timestamptz 'epoch' + u.quarter * interval '15 minutes', u.amount, u.estimated_amount,
+           u.covered_s, u.estimated_s, u.rest, u.estimated_rest, CASE WHEN u.is_closed THEN $8::timestamptz ELSE now() END
+    FROM unnest($1::text::int[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text::int[],
+                $6::text::int[], $7::text::bool[], $9::text::bigint[], $10::text::bigint[])
+        AS u (register_id, quarter, amount, estimated_amount, covered_s, estimated_s, is_closed, rest, estimated_rest)
+    ON CONFLICT (register_id, starts_at) DO UPDATE SET
+        amount = t.amount + excluded.amount + (t.rest + excluded.rest) / core.parts(),
+        estimated_amount = t.estimated_amount + excluded.estimated_amount
+                           + (t.estimated_rest + excluded.estimated_rest) / core.parts(),
+        covered_s = t.covered_s + excluded.covered_s,
+        estimated_s = t.estimated_s + excluded.estimated_s,
+        rest = (t.rest + excluded.rest) % core.parts(),
+        estimated_rest = (t.estimated_rest + excluded.estimated_rest) % core.parts(),
+        recorded_at = CASE WHEN excluded.recorded_at > now() THEN greatest(excluded.recorded_at, t.recorded_at)
+                           ELSE t.recorded_at END
+    RETURNING t.*
+)
+SELECT register_id, starts_at FROM changed
+WHERE (amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest) = (0, 0, 0, 0, 0, 0);
+
 -- name: add_reading_days
 INSERT INTO core.reading_day AS t (register_id, day, received)
 SELECT * FROM unnest($1::int[], $2::date[], $3::int[])
@@ -174,6 +201,23 @@ ON CONFLICT (register_id, day) DO UPDATE SET
     covered_s = t.covered_s + excluded.covered_s,
     estimated_s = t.estimated_s + excluded.estimated_s;
 
+-- name: add_days_rests
+INSERT INTO core.energy_day AS t
+    (register_id, day, amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest)
+SELECT u.register_id, date '1970-01-01' + u.day, u.amount, u.estimated_amount, u.covered_s, u.estimated_s, u.rest,
+       u.estimated_rest
+FROM unnest($1::text::int[], $2::text::int[], $3::text::bigint[], $4::text::bigint[], $5::text::int[],
+            $6::text::int[], $7::text::bigint[], $8::text::bigint[])
+    AS u (register_id, day, amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest)
+ON CONFLICT (register_id, day) DO UPDATE SET
+    amount = t.amount + excluded.amount + (t.rest + excluded.rest) / core.parts(),
+    estimated_amount = t.estimated_amount + excluded.estimated_amount
+                       + (t.estimated_rest + excluded.estimated_rest) / core.parts(),
+    covered_s = t.covered_s + excluded.covered_s,
+    estimated_s = t.estimated_s + excluded.estimated_s,
+    rest = (t.rest + excluded.rest) % core.parts(),
+    estimated_rest = (t.estimated_rest + excluded.estimated_rest) % core.parts();
+
 -- name: add_scope_days
 INSERT INTO core.energy_scope_day AS t
     (enterprise_id, site_id, carrier, direction, day, amount, estimated_amount, covered_s, estimated_s)
@@ -185,6 +229,20 @@ ON CONFLICT (day, enterprise_id, site_id, carrier, direction) DO UPDATE SET
     covered_s = t.covered_s + excluded.covered_s,
     estimated_s = t.estimated_s + excluded.estimated_s;
 
+-- name: add_scope_days_rests
+INSERT INTO core.energy_scope_day AS t
+    (enterprise_id, site_id, carrier, direction, day, amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest)
+SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::date[], $6::bigint[], $7::bigint[],
+                     $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+ON CONFLICT (day, enterprise_id, site_id, carrier, direction) DO UPDATE SET
+    amount = t.amount + excluded.amount + (t.rest + excluded.rest) / core.parts(),
+    estimated_amount = t.estimated_amount + excluded.estimated_amount
+                       + (t.estimated_rest + excluded.estimated_rest) / core.parts(),
+    covered_s = t.covered_s + excluded.covered_s,
+    estimated_s = t.estimated_s + excluded.estimated_s,
+    rest = (t.rest + excluded.rest) % core.parts(),
+    estimated_rest = (t.estimated_rest + excluded.estimated_rest) % core.parts();
+
 -- name: drop_empty_ledger
 DELETE FROM core.energy_15m t USING unnest($1::int[], $2::timestamptz[]) AS w (register_id, starts_at)
 WHERE t.register_id = w.register_id AND t.starts_at = w.starts_at;
@@ -192,11 +250,13 @@ WHERE t.register_id = w.register_id AND t.starts_at = w.starts_at;
 -- name: drop_empty_days
 DELETE FROM core.energy_day t USING unnest($1::int[], $2::date[]) AS w (register_id, day)
 WHERE t.register_id = w.register_id AND t.day = w.day
-  AND t.amount = 0 AND t.estimated_amount = 0 AND t.covered_s = 0 AND t.estimated_s = 0;
+  AND t.amount = 0 AND t.estimated_amount = 0 AND t.covered_s = 0 AND t.estimated_s = 0
+  AND t.rest = 0 AND t.estimated_rest = 0;
 
 -- name: drop_empty_scope_days
 DELETE FROM core.energy_scope_day
-WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0 AND day = ANY($1::date[]);
+WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0 AND rest = 0 AND estimated_rest = 0
+  AND day = ANY($1::date[]);
 
 -- name: save_states
 -- Arrays as text, but for the runs; instants in µs since 1970. $11: the accounting rule that made these books.
@@ -254,23 +314,33 @@ UPDATE core.register_state SET policy_version = policy_version + 1 WHERE registe
 -- name: move_scope_days
 -- Adds ($2 = 1) or takes back ($2 = -1) what the days of these registers are in their scopes.
 INSERT INTO core.energy_scope_day AS t
-    (enterprise_id, site_id, carrier, direction, day, amount, estimated_amount, covered_s, estimated_s)
-SELECT s.enterprise_id, s.site_id, s.carrier, s.direction, d.day, $2 * sum(d.amount)::bigint,
-       $2 * sum(d.estimated_amount)::bigint, $2 * sum(d.covered_s), $2 * sum(d.estimated_s)
-FROM core.energy_day d
-JOIN core.register_scope s ON s.register_id = d.register_id AND d.day >= s.valid_from AND d.day < s.valid_until
-WHERE d.register_id = ANY($1::int[])
-GROUP BY s.enterprise_id, s.site_id, s.carrier, s.direction, d.day
-ORDER BY d.day, s.enterprise_id, s.site_id, s.carrier, s.direction
+    (enterprise_id, site_id, carrier, direction, day, amount, estimated_amount, covered_s, estimated_s, rest, estimated_rest)
+SELECT enterprise_id, site_id, carrier, direction, day, amount + core.carried(rest),
+       estimated_amount + core.carried(estimated_rest), covered_s, estimated_s, core.left_over(rest),
+       core.left_over(estimated_rest)
+FROM (
+    SELECT s.enterprise_id, s.site_id, s.carrier, s.direction, d.day, $2 * sum(d.amount)::bigint AS amount,
+           $2 * sum(d.estimated_amount)::bigint AS estimated_amount, $2 * sum(d.covered_s) AS covered_s,
+           $2 * sum(d.estimated_s) AS estimated_s, $2 * sum(d.rest)::bigint AS rest,
+           $2 * sum(d.estimated_rest)::bigint AS estimated_rest
+    FROM core.energy_day d
+    JOIN core.register_scope s ON s.register_id = d.register_id AND d.day >= s.valid_from AND d.day < s.valid_until
+    WHERE d.register_id = ANY($1::int[])
+    GROUP BY s.enterprise_id, s.site_id, s.carrier, s.direction, d.day
+) AS moved
+ORDER BY day, enterprise_id, site_id, carrier, direction
 ON CONFLICT (day, enterprise_id, site_id, carrier, direction) DO UPDATE SET
-    amount = t.amount + excluded.amount,
-    estimated_amount = t.estimated_amount + excluded.estimated_amount,
+    amount = t.amount + excluded.amount + (t.rest + excluded.rest) / core.parts(),
+    estimated_amount = t.estimated_amount + excluded.estimated_amount
+                       + (t.estimated_rest + excluded.estimated_rest) / core.parts(),
     covered_s = t.covered_s + excluded.covered_s,
-    estimated_s = t.estimated_s + excluded.estimated_s;
+    estimated_s = t.estimated_s + excluded.estimated_s,
+    rest = (t.rest + excluded.rest) % core.parts(),
+    estimated_rest = (t.estimated_rest + excluded.estimated_rest) % core.parts();
 
 -- name: drop_all_empty_scope_days
 DELETE FROM core.energy_scope_day
-WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0;
+WHERE amount = 0 AND estimated_amount = 0 AND covered_s = 0 AND estimated_s = 0 AND rest = 0 AND estimated_rest = 0;
 
 -- name: booked
 -- What evaluators poll. Places are few: the rows are read every moment.

@@ -56,11 +56,16 @@ WITH place AS MATERIALIZED (
     WHERE b.version_id = $1 AND r.valid_from < $3 AND r.valid_until > $2
 ), summed AS (
     SELECT e.key, e.day, r.measure, r.site_id, r.carrier,
-           coalesce(sum(e.amount) FILTER (WHERE r.direction = 'import'), 0)::bigint AS imported,
-           coalesce(sum(e.amount) FILTER (WHERE r.direction = 'export'), 0)::bigint AS exported,
-           coalesce(sum(e.amount) FILTER (WHERE r.direction = 'sold'), 0)::bigint AS sold,
-           coalesce(sum(e.amount) FILTER (WHERE r.direction = 'import' AND r.exempt), 0)::bigint AS exempt_imported,
-           coalesce(sum(e.amount) FILTER (WHERE r.direction = 'sold' AND r.exempt), 0)::bigint AS exempt_sold,
+           coalesce(core.exact(sum(e.amount) FILTER (WHERE r.direction = 'import'),
+                               sum(e.rest) FILTER (WHERE r.direction = 'import')), 0) AS imported,
+           coalesce(core.exact(sum(e.amount) FILTER (WHERE r.direction = 'export'),
+                               sum(e.rest) FILTER (WHERE r.direction = 'export')), 0) AS exported,
+           coalesce(core.exact(sum(e.amount) FILTER (WHERE r.direction = 'sold'),
+                               sum(e.rest) FILTER (WHERE r.direction = 'sold')), 0) AS sold,
+           coalesce(core.exact(sum(e.amount) FILTER (WHERE r.direction = 'import' AND r.exempt),
+                               sum(e.rest) FILTER (WHERE r.direction = 'import' AND r.exempt)), 0) AS exempt_imported,
+           coalesce(core.exact(sum(e.amount) FILTER (WHERE r.direction = 'sold' AND r.exempt),
+                               sum(e.rest) FILTER (WHERE r.direction = 'sold' AND r.exempt)), 0) AS exempt_sold,
            bool_or(r.exempt) AS has_exempt,
            count(*) FILTER (WHERE e.covered_s >= r.coverage_ratio * e.expected_s) AS known_registers
     FROM place r
@@ -73,7 +78,7 @@ WITH place AS MATERIALIZED (
     WHERE b.version_id = $1 AND b.measure <> 'energy'
 )
 SELECT key, day, CASE WHEN bool_and(value IS NOT NULL) THEN sum(value) END AS value,
-       CASE WHEN bool_and(value IS NOT NULL) THEN sum(gross) END AS gross, sum(used)::bigint AS amount,
+       CASE WHEN bool_and(value IS NOT NULL) THEN sum(gross) END AS gross, sum(used) AS amount,
        sum(known_registers) = (SELECT count(*) FROM place WHERE v.day >= valid_from AND v.day < valid_until) AS is_known
 FROM (
     SELECT s.key, s.day, s.known_registers, core.used(s.imported, s.exported, s.sold) AS used,
@@ -89,11 +94,11 @@ GROUP BY key, day
 ORDER BY day, key
 
 -- name: budget_rows_days
-SELECT day AS key, day, amount, covered_s, core.seconds(day, day + 1, r.zone) AS expected_s FROM core.energy_day
+SELECT day AS key, day, amount, rest, covered_s, core.seconds(day, day + 1, r.zone) AS expected_s FROM core.energy_day
 WHERE register_id = r.register_id AND day >= greatest($2, r.valid_from) AND day < least($3, r.valid_until)
 
 -- name: budget_rows_quarters
-SELECT starts_at AS key, $2 AS day, amount, covered_s, 900 AS expected_s FROM core.energy_15m
+SELECT starts_at AS key, $2 AS day, amount, rest, covered_s, 900 AS expected_s FROM core.energy_15m
 WHERE register_id = r.register_id AND $2 >= r.valid_from AND $2 < r.valid_until
   AND starts_at >= $2::timestamp AT TIME ZONE r.zone AND starts_at < $3::timestamp AT TIME ZONE r.zone
 
@@ -123,7 +128,7 @@ CROSS JOIN LATERAL (SELECT (r.direction = 'import')::int::bigint AS imported,
                            (r.direction = 'export')::int::bigint AS exported,
                            (r.direction = 'sold')::int::bigint AS sold) AS d
 LEFT JOIN factor f ON f.carrier = r.carrier AND core.year_of($3) >= f.year_from AND core.year_of($3) < f.year_until
-WHERE b.version_id = $1 AND e.amount <> 0
+WHERE b.version_id = $1 AND (e.amount <> 0 OR e.rest <> 0)
 ORDER BY r.register_id
 
 -- name: budget_readings

@@ -59,11 +59,12 @@ SELECT DISTINCT register_id FROM core.energy_revision WHERE width = '1d' AND rec
 -- name: watch_backdated
 -- Days closed for longer than $3 seconds whose covered energy changed: what they were before, and what they are now. A
 -- changed accounting rule is no news of a meter.
-SELECT w.*, v.day, v.amount AS old_amount, coalesce(d.amount, 0) AS new_amount, v.cause, v.recorded_from,
+SELECT w.*, v.day, core.figure(v.amount, v.rest) AS old_amount,
+       coalesce(core.figure(d.amount, d.rest), 0.000) AS new_amount, v.cause, v.recorded_from,
        v.recorded_until, ((v.day + 1)::timestamp AT TIME ZONE w.zone) AS day_ends_at
 FROM core.watched_register w
 JOIN LATERAL (
-    SELECT DISTINCT ON (y.day) y.day, y.amount, y.cause, y.recorded_from,
+    SELECT DISTINCT ON (y.day) y.day, y.amount, y.rest, y.cause, y.recorded_from,
            max(y.recorded_until) OVER (PARTITION BY y.day) AS recorded_until
     FROM core.energy_revision y
     WHERE y.register_id = w.register_id AND y.width = '1d' AND y.covered_s > 0 AND y.cause <> 'rule'
@@ -73,7 +74,8 @@ JOIN LATERAL (
     ORDER BY y.day, y.recorded_until
 ) AS v ON true
 LEFT JOIN core.energy_day d ON d.register_id = w.register_id AND d.day = v.day
-WHERE (w.register_id = ANY($1::int[]) OR w.name = ANY($2::text[])) AND v.amount IS DISTINCT FROM coalesce(d.amount, 0)
+WHERE (w.register_id = ANY($1::int[]) OR w.name = ANY($2::text[]))
+  AND (v.amount, v.rest) <> (coalesce(d.amount, 0), coalesce(d.rest, 0))
 ORDER BY w.name, v.day;
 
 -- name: watch_factors
@@ -133,7 +135,8 @@ WITH intake AS MATERIALIZED (
     WHERE s.code = $1 AND p.level = 1 AND p.carrier = 'electricity' AND p.direction = 'import'
 )
 SELECT q.at + interval '15 minutes' AS ends_at,
-       CASE WHEN count(e.register_id) = count(*) THEN sum(e.amount)::bigint * 0.004 END AS demand_kw,
+       CASE WHEN count(e.register_id) = count(*)
+            THEN core.rounded(core.exact(sum(e.amount), sum(e.rest)) * 0.004) END AS demand_kw,
        core.ratio(coalesce(sum(e.covered_s - e.estimated_s), 0), 900 * count(*)) AS resolution_ratio,
        i.enterprise, i.enterprise_zh, i.enterprise_en, i.site_zh, i.site_en
 FROM generate_series(date_bin('15 minutes', $2::timestamptz, '2000-01-01'), $3::timestamptz - interval '15 minutes',

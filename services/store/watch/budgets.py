@@ -132,7 +132,7 @@ def _crossing(crossing: Crossing) -> dict[str, Any]:
         "value_before": _exact(crossing.value_before),
         "value": _exact(crossing.value),
         "value_at_reading": None if crossing.value_at_reading is None else _exact(crossing.value_at_reading),
-        "amount_thousandths": crossing.amount,
+        "amount_thousandths": round(crossing.amount),
         "ledger_row": None if crossing.starts_at is None else iso(crossing.starts_at),
         "register": crossing.register,
         "reading_at": None if crossing.read_at is None else iso(crossing.read_at),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,7 +11,6 @@ from services.alerting.model import Sign
 from services.model import SECOND_US, iso, to_us
 from services.store.queries import SQL
 from services.store.watch.look import SHOWN, place
-from services.units import decimal_text
 
 if TYPE_CHECKING:
     from datetime import date
@@ -42,7 +40,7 @@ def _changed(look: Look, days: list[Row], stood_us: int) -> Observation:
         first["name"],
         Sign.BAD,
         min(row["recorded_until"] for row in days),
-        value=_thousandths(total),
+        value=total,
         unit=first["unit"],
         enterprise=first["enterprise"],
         site=first["site"],
@@ -65,15 +63,11 @@ def _news_at(row: Row, stood_us: int) -> int:
 def _day(row: Row) -> dict[str, str]:
     return {
         "day": str(row["day"]),
-        "old": decimal_text(row["old_amount"]),
-        "new": decimal_text(row["new_amount"]),
+        "old": str(row["old_amount"]),
+        "new": str(row["new_amount"]),
         "cause": row["cause"],
         "changed_at": iso(row["recorded_until"]),
     }
-
-
-def _thousandths(amount: int) -> Decimal:
-    return Decimal(decimal_text(amount))
 
 
 async def factor_missing(con: Connection, look: Look) -> list[Observation]:
