@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 STUCK: Final = "stuck"
 
 _POWERS: Final = [Fraction(10) ** power for power in (1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)]
-_SCALES: Final = [*_POWERS, Fraction(18, 5), Fraction(5, 18)]
+_MJ_IN_KWH: Final = Fraction(18, 5)
+_SCALES: Final = [*_POWERS, _MJ_IN_KWH, 1 / _MJ_IN_KWH]
 """Powers of ten, and 3.6 for MJ in place of kWh."""
 _RATIOS: Final = (2, 3, 4, 5, 6, 8, 12, 15, 16, 20, 24, 25, 30, 32, 40, 48, 50, 60, 75, 80, 120, 150, 160, 200, 250,
                   300, 400, 500, 600, 750, 800, 1200, 1500, 1600, 2000, 2400, 3000, 4000, 6000, 8000)  # fmt: skip
@@ -48,7 +49,8 @@ def scale_of(base: Level, at: int, value: int, rules: Rules) -> str:
         least = -bound if rules.kind is Kind.TOTAL else 0
         is_chance = base.value < _LEAST_BOUNDS[word] * (bound + coarse)
         if least - coarse <= rise <= bound + coarse and not is_chance:
-            return f"{word} {_text(factor)}"
+            is_whole_part = word == "ratio" or factor == 1 / _MJ_IN_KWH
+            return f"{word} {f'1/{_text(1 / factor)}' if factor < 1 and is_whole_part else _text(factor)}"
     return ""
 
 
@@ -87,8 +89,5 @@ def _factors() -> list[tuple[str, Fraction]]:
 
 
 def _text(factor: Fraction) -> str:
-    """As people write it: 10, 0.001, 3.6, 1/40."""
-    tenths = factor * 10**6
-    if tenths.denominator == 1:
-        return f"{int(tenths) / 10**6:.6f}".rstrip("0").rstrip(".")
-    return f"{factor.numerator}/{factor.denominator}"
+    """As people write it: 10, 0.001, 3.6."""
+    return f"{float(factor):.6f}".rstrip("0").rstrip(".")
