@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from ingest import connection, paho_connection
 
 if TYPE_CHECKING:
-    from ingest.inbox import Inbox
+    from ingest.inbox import Aside, Inbox
 
 AnyConnection: TypeAlias = connection.Connection | paho_connection.PahoConnection
 
 
 async def connect(
-    broker: connection.Broker, client_id: str, inbox: Inbox, *, clean: bool = False
+    broker: connection.Broker, client_id: str, inbox: Inbox, *, clean: bool = False, aside: Aside | None = None
 ) -> tuple[AnyConnection, bool]:
     """Open a connection with the chosen client; also whether the broker kept a session of this client id.
 
@@ -21,5 +21,5 @@ async def connect(
         BrokerError: the broker cannot be reached or refuses.
     """
     if broker.client == "paho":
-        return await paho_connection.connect(broker, client_id, inbox, clean=clean)
-    return await connection.connect(broker, client_id, inbox, clean=clean)
+        return await paho_connection.connect(broker, client_id, inbox, clean=clean, aside=aside)
+    return await connection.connect(broker, client_id, inbox, clean=clean, aside=aside)

@@ -11,8 +11,9 @@ from ingest import packets
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Sequence
 
-    from ingest.inbox import Inbox
+    from ingest.inbox import Aside, Inbox
 
 ANSWER_S: Final = 20.0
 """How long the broker may take to answer a packet."""
@@ -40,13 +41,14 @@ class Broker:
 class Connection(asyncio.Protocol):
     """Delivers to the inbox and acknowledges what was committed. Open one with `connect`."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, aside: Aside | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[str] = loop.create_future()
         """Done when the connection has ended, with the reason."""
         self.received = 0
         self.unacked = 0
         self._inbox = inbox
+        self._aside = aside
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._answers: dict[int, asyncio.Future[bytes]] = {}
@@ -113,13 +115,13 @@ class Connection(asyncio.Protocol):
 
     # --- the subscriber's side
 
-    async def subscribe(self, topic_filter: str) -> None:
-        """Subscribe at QoS 1.
+    async def subscribe(self, topic_filter: str, also: Sequence[str] = ()) -> None:
+        """Subscribe at QoS 1; and to others at QoS 0, which the broker may refuse.
 
         Raises:
             BrokerError: refused (the ACL does not allow it), or no answer.
         """
-        answer = await self._ask(packets.SUBACK, packets.subscribe(1, topic_filter))
+        answer = await self._ask(packets.SUBACK, packets.subscribe(1, topic_filter, also))
         if answer[-1] >= packets.REFUSED:
             raise BrokerError(f"the broker refuses the subscription to {topic_filter}")
 
@@ -166,7 +168,10 @@ class Connection(asyncio.Protocol):
     def _deliver(self, messages: list[packets.Message]) -> None:
         if messages and not self._leaving:
             self.received += len(messages)
-            self.unacked += sum(1 for message in messages if message.mid)
+            owed = sum(1 for message in messages if message.mid)
+            self.unacked += owed
+            if owed < len(messages) and self._aside is not None:  # at QoS 0 comes what the broker tells of itself
+                messages = self._aside(messages, self)
             self._inbox.put(messages)
 
     async def _ask(self, kind: int, packet: bytes) -> bytes:
@@ -209,7 +214,9 @@ class Connection(asyncio.Protocol):
             self.closed.set_result(str(problem))
 
 
-async def connect(broker: Broker, client_id: str, inbox: Inbox, *, clean: bool = False) -> tuple[Connection, bool]:
+async def connect(
+    broker: Broker, client_id: str, inbox: Inbox, *, clean: bool = False, aside: Aside | None = None
+) -> tuple[Connection, bool]:
     """Open a connection; also whether the broker kept a session of this client id.
 
     Raises:
@@ -219,7 +226,7 @@ async def connect(broker: Broker, client_id: str, inbox: Inbox, *, clean: bool =
     try:
         async with asyncio.timeout(ANSWER_S):
             _, connection = await loop.create_connection(
-                lambda: Connection(inbox), broker.host, broker.port, ssl=broker.tls
+                lambda: Connection(inbox, aside), broker.host, broker.port, ssl=broker.tls
             )
     except (OSError, TimeoutError) as problem:
         raise BrokerError(f"cannot reach {broker.host}:{broker.port}: {problem}") from problem

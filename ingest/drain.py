@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from ingest.broker_watch import of_meters
 from ingest.clients import connect
 from ingest.connection import BrokerError
 from ingest.subscriber import TOPICS
@@ -104,7 +105,8 @@ class Drainer:
         await self.intake.session_ended(slot, secret)
 
     async def _empty(self, slot: int, secret: str, epoch: int, *, ends: bool) -> None:
-        connection, has_session = await connect(self.broker, self.group.client_id(slot, secret), self.inbox)
+        client_id = self.group.client_id(slot, secret)
+        connection, has_session = await connect(self.broker, client_id, self.inbox, aside=of_meters)
         try:
             if has_session:
                 for topic_filter in (self.group.shared_filter, TOPICS) if ends else ():  # whichever it was

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from services.clocks import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ingest.packets import Message, Source
 
+Aside: TypeAlias = "Callable[[list[Message], Delivering], list[Message]]"
+"""Takes out of what a connection delivers what is not for the inbox; asked where some came at QoS 0."""
 QUIET_SHARE: Final = 10
 """Waiting for a fuller batch ends when nothing came for this part of the linger."""
+
+
+class Delivering(Protocol):
+    """A connection, as whoever takes messages aside knows it: how many came over it, and how many of them are owed."""
+
+    received: int
+    unacked: int
 
 
 class Inbox:

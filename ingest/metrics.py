@@ -12,6 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from ingest.presence import Presence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ingest.inbox import Inbox
     from services.store.intake import Outcome
 
@@ -37,6 +39,7 @@ class Metrics:
         self.lag_seconds = Gauge(
             "tanfeng_ingest_lag_seconds", "Age of the oldest message of the latest batch, at its commit", registry=of
         )
+        self.broker_told = Counter("tanfeng_broker_told", "What the broker tells of itself", ["kind"], registry=of)
         self.reconnects = Counter("tanfeng_ingest_reconnects", "Connections lost or refused", ["to"], registry=of)
         self.queue_messages = Gauge("tanfeng_ingest_queue_messages", "Messages held, not acknowledged", registry=of)
         self.queue_bytes = Gauge("tanfeng_ingest_queue_bytes", "Payload bytes of the messages held", registry=of)
@@ -61,6 +64,11 @@ class Metrics:
             self.rejections.labels(code).inc(number)
         self.batch_seconds.observe(seconds)
         self.lag_seconds.set(lag_s)
+
+    def told(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Count what the broker told, by kind."""
+        for (kind, _), number in counts.items():
+            self.broker_told.labels(kind).inc(number)
 
     def health(self) -> tuple[bool, dict[str, object]]:
         """Whether database and broker are there, or were within the last half minute; and the details."""

@@ -5,7 +5,10 @@ Source: OASIS MQTT Version 3.1.1, chapters 2 and 3. Why not paho: docs/adr, "ing
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CONNACK: Final = 0x20
 PUBLISH: Final = 0x30
@@ -148,9 +151,10 @@ def connect(client_id: str, user: str | None, password: str | None, *, clean: bo
     return _packet(0x10, b"\x00\x04MQTT\x04" + bytes([flags]) + keepalive_s.to_bytes(2) + fields)
 
 
-def subscribe(packet_id: int, topic_filter: str) -> bytes:
-    """SUBSCRIBE at QoS 1 (3.8)."""
-    return _packet(0x82, packet_id.to_bytes(2) + _text(topic_filter) + b"\x01")
+def subscribe(packet_id: int, topic_filter: str, also: Sequence[str] = ()) -> bytes:
+    """SUBSCRIBE at QoS 1 (3.8), and before it to others at QoS 0, in one packet: no message falls between them."""
+    others = b"".join(_text(each) + b"\x00" for each in also)
+    return _packet(0x82, packet_id.to_bytes(2) + others + _text(topic_filter) + b"\x01")
 
 
 def unsubscribe(packet_id: int, topic_filter: str) -> bytes:

@@ -17,13 +17,13 @@ from ingest.connection import ANSWER_S, LEAVE_S, Broker, BrokerError
 from ingest.packets import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage, SocketLike
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from ingest.inbox import Inbox
+    from ingest.inbox import Aside, Inbox
 
 _BURST: Final = 500
 """Packets read at most before the loop gets its turn."""
@@ -33,13 +33,14 @@ _NO_TOPIC: Final = "keu/v1/barrier"
 class PahoConnection:
     """Delivers to the inbox and acknowledges what was committed. Open one with `connect`."""
 
-    def __init__(self, inbox: Inbox, broker: Broker, client_id: str, *, clean: bool) -> None:
+    def __init__(self, inbox: Inbox, broker: Broker, client_id: str, *, clean: bool, aside: Aside | None) -> None:
         self._loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[str] = self._loop.create_future()
         """Done when the connection has ended, with the reason."""
         self.received = 0
         self.unacked = 0
         self._inbox = inbox
+        self._aside = aside
         self._broker = broker
         self._read: list[Message] = []
         self._answers: dict[str, asyncio.Future[int]] = {}
@@ -111,14 +112,14 @@ class PahoConnection:
         self._logged_in = True
         return has_session
 
-    async def subscribe(self, topic_filter: str) -> None:
-        """Subscribe at QoS 1.
+    async def subscribe(self, topic_filter: str, also: Sequence[str] = ()) -> None:
+        """Subscribe at QoS 1; and to others at QoS 0, which the broker may refuse.
 
         Raises:
             BrokerError: refused (the ACL does not allow it), or no answer.
         """
         answer = self._answers["subscribe"] = self._loop.create_future()
-        self._client.subscribe(topic_filter, qos=1)
+        self._client.subscribe([*((each, 0) for each in also), (topic_filter, 1)])
         if await self._wait(answer):
             raise BrokerError(f"the broker refuses the subscription to {topic_filter}")
 
@@ -158,7 +159,10 @@ class PahoConnection:
         messages, self._read = self._read, []
         if messages and not self._leaving:
             self.received += len(messages)
-            self.unacked += sum(1 for message in messages if message.mid)
+            owed = sum(1 for message in messages if message.mid)
+            self.unacked += owed
+            if owed < len(messages) and self._aside is not None:
+                messages = self._aside(messages, self)
             self._inbox.put(messages)
 
     def _flush(self) -> None:
@@ -200,7 +204,7 @@ class PahoConnection:
         def answered(
             _client: Client, _data: object, _mid: int, codes: list[ReasonCode], _properties: Properties | None
         ) -> None:
-            self._answer(kind, int(any(code.is_failure for code in codes)))
+            self._answer(kind, int(any(code.is_failure for code in codes[-1:])))
 
         return answered
 
@@ -240,13 +244,15 @@ class PahoConnection:
             self.closed.set_result(problem)
 
 
-async def connect(broker: Broker, client_id: str, inbox: Inbox, *, clean: bool = False) -> tuple[PahoConnection, bool]:
+async def connect(
+    broker: Broker, client_id: str, inbox: Inbox, *, clean: bool = False, aside: Aside | None = None
+) -> tuple[PahoConnection, bool]:
     """Open a connection; also whether the broker kept a session of this client id.
 
     Raises:
         BrokerError: the broker cannot be reached or refuses.
     """
-    connection = PahoConnection(inbox, broker, client_id, clean=clean)
+    connection = PahoConnection(inbox, broker, client_id, clean=clean, aside=aside)
     try:
         return connection, await connection.log_in()
     except BrokerError:

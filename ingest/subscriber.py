@@ -15,12 +15,15 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
+from ingest import broker_watch
+from ingest.broker_watch import of_meters
 from ingest.clients import connect
 from ingest.connection import Broker, BrokerError
 from services.errors import TanfengError
 from services.store.problems import StoreAwayError
 
 if TYPE_CHECKING:
+    from ingest.broker_watch import BrokerWatch
     from ingest.clients import AnyConnection
     from ingest.inbox import Inbox
     from ingest.metrics import Metrics
@@ -78,8 +81,12 @@ class Group:
 class Subscriber:
     """One worker's client, reconnecting with backoff until it is cancelled."""
 
-    def __init__(self, broker: Broker, group: Group, inbox: Inbox, intake: Intake, metrics: Metrics) -> None:
+    def __init__(
+        self, broker: Broker, group: Group, inbox: Inbox, intake: Intake, metrics: Metrics, watch: BrokerWatch | None
+    ) -> None:
+        """`watch`: hears what the broker tells of itself; None: another worker's does."""
         self._broker = broker
+        self.watch = watch
         self._group = group
         self._filter = group.topic_filter
         self._place = f" at {broker.host}:{broker.port}"
@@ -123,7 +130,10 @@ class Subscriber:
             self.secret, self._known = self._intake.session, None
             self.subscribed.clear()
         client_id = self._group.client_id(self._intake.slot, self.secret)
-        self.connection, has_session = await connect(self._broker, client_id, self._inbox)
+        if self.watch is not None:
+            self.watch.begin()
+        aside = of_meters if self.watch is None else self.watch.sift
+        self.connection, has_session = await connect(self._broker, client_id, self._inbox, aside=aside)
         await self._subscribe(self.connection, has_session=has_session)
         self.subscribed.set()
         self._metrics.broker.back()
@@ -137,10 +147,15 @@ class Subscriber:
         A plain subscription that the session has is left alone: to subscribe again is allowed by MQTT, but iotcore 0.4
         sends nothing more on a session that does so while messages wait in it. A shared one may be gone, see above.
         """
-        known = await self._known_filter() if has_session else None
+        known = await self._known_filter()
+        if known is not None and not has_session:
+            _log.error("the broker has lost our session, with what waited in it", slot=self._intake.slot)
+            if self.watch is not None:
+                self.watch.count("session_lost")
+            known = None
         if known == self._filter == TOPICS:
             return
-        await connection.subscribe(self._filter)
+        await connection.subscribe(self._filter, () if self.watch is None else broker_watch.TOPICS)
         if known is not None and known != self._filter:
             await connection.unsubscribe(known)
         self._known = self._filter + self._place

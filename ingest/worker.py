@@ -11,6 +11,7 @@ import structlog
 from ingest.batch import Batch, decode_again, fill
 from ingest.belief import Belief
 from ingest.blame import commit
+from ingest.broker_watch import BrokerWatch
 from ingest.drain import Drainer
 from ingest.inbox import Inbox
 from ingest.metrics import LOOPBACK, Metrics, serve
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 GRACE_S: Final = 15.0
 """How long a stop waits for the last commit; what is not committed then was not acknowledged and will come again."""
+TELL_S: Final = 10.0
+"""How often what the broker tells of itself is stored; Mosquitto tells it as often."""
 WATCH_S: Final = 5.0
 """How often the database connection is looked after."""
 _DAY_US: Final = 86_400 * SECOND_US
@@ -94,13 +97,15 @@ class Worker:
         self.metrics.watch(self.inbox)
         _log.info("slot claimed", slot=self.intake.slot, workers=self._workers)
         group = self._group()
-        self.subscriber = Subscriber(self._broker, group, self.inbox, self.intake, self.metrics)
+        watch = None if self.intake.slot else BrokerWatch(sees_all=not group.is_shared)  # one worker is enough
+        self.subscriber = Subscriber(self._broker, group, self.inbox, self.intake, self.metrics, watch)
         drainer = Drainer(
             self._broker, group, self._workers, self._settings.drain_s, self.inbox, self.intake, self.subscriber
         )
         try:
             async with asyncio.TaskGroup() as tasks:
-                side = (self.subscriber.run(), drainer.run(), self._watch(), self._close_on_stop())
+                side = [self.subscriber.run(), drainer.run(), self._watch(), self._close_on_stop()]
+                side += [] if watch is None else [self._tell(watch)]
                 running = [tasks.create_task(each) for each in side]
                 await self._pump()
                 for task in running:
@@ -205,6 +210,18 @@ class Worker:
         while True:
             await asyncio.sleep(WATCH_S)
             await self._until_back()
+
+    async def _tell(self, watch: BrokerWatch) -> None:
+        """Store what the broker tells of itself, and keep it while the store is away."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            counts = watch.taken()
+            try:
+                await self.intake.tell(counts, watch.dropped)
+            except StoreAwayError:
+                watch.give_back(counts)
+            else:
+                self.metrics.told(counts)
 
     async def _until_open(self) -> bool:
         """Open the store, trying again while it is away; False if told to stop before."""

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "tanfeng-ingest": ("read keu/v1/#", "write keu/v1/barrier", "readwrite tanfeng-doctor/v1/probe", "read $SYS/#"),
+    "tanfeng-ingest": (
+        "read keu/v1/#",
+        "write keu/v1/barrier",
+        "readwrite tanfeng-doctor/v1/probe",
+        "read keu-simulator/v1/faults",
+        "read $SYS/#",
+    ),
     "tanfeng-evaluate": ("write keu/v1/+/alerts",),
     "tanfeng-simulators": ("write keu/v1/#", "readwrite keu-simulator/v1/faults"),
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from services.clocks import Clock
-from services.store import clock_doubts, sessions, slots
+from services.store import broker, clock_doubts, sessions, slots
 from services.store.booking import Books
 from services.store.control import instant_of, write_as_control
 from services.store.pool import connect
@@ -253,6 +253,12 @@ class Intake:
         async with self.using:
             with away_problems():
                 await sessions.ended(self._connection(), slot, secret)
+
+    async def tell(self, counts: Mapping[tuple[str, str], int], dropped: int | None) -> None:
+        """Keep what the broker told of itself, see `services.store.broker`."""
+        async with self.using:
+            with away_problems():
+                await broker.tell(self._connection(), counts, dropped)
 
     async def release(self, slot: int, *, forget: bool) -> None:
         """Give a slot back; `forget` it when its session at the broker is gone."""

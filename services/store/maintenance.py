@@ -131,6 +131,7 @@ async def _records(con: Connection, limits: Limits, now_us: int) -> str:
         ("forget_rejections", limits.raw_days, "rejections"),
         ("forget_floods", limits.rejection_days, "counts of floods"),
         ("forget_minutes", limits.minute_days, "minutes of ingest"),
+        ("forget_broker", limits.minute_days, "minutes of the broker"),
     )
     done = [(await _forget(con, query, now_us - days * DAY_US), what) for query, days, what in wanted if days]
     return ", ".join(f"{number} {what}" for number, what in done if number)

@@ -39,6 +39,7 @@ thousand changes are a quarter of an hour, and at thousands a second a long queu
 INFLIGHT: Final = 20_000
 QUEUED: Final = 10_000_000
 PACKET_BYTES: Final = 2 * 1024 * 1024
+_LOGGED: Final = ("error", "warning", "notice")
 _PLACES: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 
 _ACL: Final = f"""user {OPERATOR}
@@ -149,12 +150,12 @@ class Broker:
             "max_inflight_messages": str(INFLIGHT),
             "max_packet_size": str(PACKET_BYTES),
             "set_tcp_nodelay": "true",
-            "log_dest": "stderr",
             "log_timestamp_format": "%Y-%m-%dT%H:%M:%S",
             **self.settings,
         }
-        kinds = "".join(f"log_type {kind}\n" for kind in ("error", "warning", "notice"))
-        return "".join(f"{name} {value}\n" for name, value in settings.items()) + kinds
+        # to topics too: ingest counts takeovers and refused logins there
+        logs = [*(f"log_dest {where}" for where in ("stderr", "topic")), *(f"log_type {kind}" for kind in _LOGGED)]
+        return "\n".join([*(f"{name} {value}" for name, value in settings.items()), *logs]) + "\n"
 
 
 def find_mosquitto() -> Path | None:

@@ -45,3 +45,4 @@ GRANT SELECT, INSERT, UPDATE ON core.rejection, core.rejection_flood, core.inges
 GRANT SELECT, INSERT, UPDATE, DELETE ON core.lease, core.ingest_slot, core.ingest_session, core.doubt, core.event,
     core.standstill, core.energy_15m, core.energy_day, core.energy_scope_day TO tanfeng_ingest;
 GRANT EXECUTE ON FUNCTION core.lease_holds(int, timestamptz, timestamptz) TO tanfeng_ingest;
+GRANT SELECT, INSERT, UPDATE ON core.broker_minute, core.broker_counter TO tanfeng_ingest;
