@@ -13,10 +13,12 @@ from dashboards.fields import (
     ORANGE,
     SECONDS,
     SINCE,
+    TEXT,
     YELLOW,
     Json,
     of,
     steps,
+    texts,
 )
 from dashboards.panels import series, stat, table
 from dashboards.shared import REASON, warnings_table
@@ -85,12 +87,28 @@ GROUP BY code
 ORDER BY 4 DESC, 1
 LIMIT 50
 """
+TOLD: Final = """
+SELECT kind AS "事项", kind AS "What", nullif(subject, '') AS "用户", sum(seen) AS "次数", max(minute) AS "最近"
+FROM report.broker_minute
+WHERE $__timeFilter(minute)
+GROUP BY kind, subject
+ORDER BY 4 DESC, 1
+LIMIT 50
+"""
+TOLD_ZH: Final = texts(
+    denied=("越权发布", TEXT),
+    dropped=("队列溢出丢弃", TEXT),
+    session_lost=("采集会话丢失", TEXT),
+    takeover=("标识被接管", TEXT),
+    replaced=("同用户顶替", TEXT),
+    refused_login=("登录被拒", TEXT),
+)
 EVALUATIONS: Final = """
 SELECT rule AS "规则", evaluated_at AS "上次", seconds AS "用时", observed AS "观察数", problem AS "问题"
 FROM report.evaluations
 ORDER BY problem NULLS LAST, evaluated_at
 """
-OWN_RULES: Final = "rule IN ('IngestLagHigh', 'ClockDiffers', 'DataConflict')"
+OWN_RULES: Final = "rule IN ('IngestLagHigh', 'ClockDiffers', 'DataConflict', 'BrokerDrops', 'SessionTakeover', 'LoginRefused')"
 
 
 def build() -> Json:
@@ -106,6 +124,7 @@ def build() -> Json:
             [(_slots(), 12, 7), (_batches(), 12, 7)],
             [(_codes(), 24, 9)],
             [(_evaluations(), 24, 7)],
+            [(_broker(), 24, 7)],
             [(warnings_table(OWN_RULES, title="接入预警 Warnings"), 24, 6)],
         ),
         time=("now-6h", "now"),
@@ -163,6 +182,21 @@ def _codes() -> Json:
             *REASON,
             of("次数", unit=COUNT, width=80),
             of("企业数", width=80),
+            of("最近", unit=SINCE, width=120),
+        ],
+    )
+
+
+def _broker() -> Json:
+    return table(
+        "消息代理 Broker",
+        "代理自报的丢弃、越权、顶替与拒绝登录；不能知道的见 broker-durability。What the broker tells of itself.",
+        TOLD,
+        [
+            of("事项", width=140, mappings=[TOLD_ZH]),
+            of("What", width=140),
+            of("用户", mappings=[NONE]),
+            of("次数", unit=COUNT, width=80),
             of("最近", unit=SINCE, width=120),
         ],
     )

@@ -88,6 +88,9 @@ RULE: Final = texts(
     IngestLagHigh=("入库延迟", TEXT),
     ClockDiffers=("时钟不可信", TEXT),
     MaintenanceFailed=("维护失败", TEXT),
+    BrokerDrops=("代理丢弃消息", TEXT),
+    SessionTakeover=("标识被接管", TEXT),
+    LoginRefused=("登录被拒", TEXT),
 )
 REJECTION_ZH: Final = texts(**{code: (each.what_zh, TEXT) for code, each in REJECTIONS.items()})
 REJECTION_EN: Final = texts(**{code: (each.what_en, TEXT) for code, each in REJECTIONS.items()})

@@ -196,6 +196,10 @@ async def _beside(owner: Connection) -> None:
         "INSERT INTO core.ingest_minute SELECT m, 0, 600, 590, 5, 3, 2, 6 FROM generate_series("
         "date_trunc('minute', now()) - interval '2 days', now(), interval '1 minute') AS m"
     )
+    await owner.execute(
+        "INSERT INTO core.broker_minute VALUES (date_trunc('minute', now()) - interval '1 hour', 'denied', '', 42),"
+        " (date_trunc('minute', now()) - interval '1 hour', 'takeover', 'steel → rubber', 1)"
+    )
     await owner.execute("INSERT INTO core.evaluation VALUES ('PueHigh', now(), 0.1, 1, NULL)")
     await owner.execute(
         "INSERT INTO core.maintenance (site_id, starts_at, ends_at, reason, author) SELECT site_id, now(),"

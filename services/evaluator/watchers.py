@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from services.outlook import forecast_budgets
 from services.store.watch import pue
+from services.store.watch.broker import broker_drops, login_refused, session_takeover
 from services.store.watch.budgets import budget_exceeded, budget_forecast, budget_pace, intensity_high
 from services.store.watch.clock_differs import clock_differs
 from services.store.watch.clocks import clock_behind
@@ -67,6 +68,9 @@ WATCHERS: Final[Mapping[str, Watcher]] = {
     "IngestLagHigh": ingest_lag,
     "ClockDiffers": clock_differs,
     "MaintenanceFailed": maintenance_failed,
+    "BrokerDrops": broker_drops,
+    "SessionTakeover": session_takeover,
+    "LoginRefused": login_refused,
     "BudgetExceeded": budget_exceeded,
     "BudgetPaceHigh": budget_pace,
     "BudgetForecastHigh": budget_outlook,
