@@ -44,6 +44,21 @@ def config(text: str) -> list[Finding]:
         wrong.append(
             error("anonymous", ("允许匿名连接（allow_anonymous）。", "It lets anybody in (allow_anonymous)."), FIX)
         )
+    if not int(found.get("memory_limit", "0")):
+        wrong.append(
+            warning("memory limit", ("内存没有上限（memory_limit）。", "Its memory has no limit (memory_limit)."), FIX)
+        )
+    if "log_dest topic" not in (" ".join(line.split()) for line in text.splitlines()):
+        wrong.append(
+            warning(
+                "broker log",
+                (
+                    "日志不发布到主题（log_dest topic），看不到标识被接管与登录被拒。",
+                    "Its log does not go to topics (log_dest topic): takeovers and refused logins are not seen.",
+                ),
+                FIX,
+            )
+        )
     return wrong or [well("mosquitto.conf", "不会丢弃已确认的消息。", "does not drop what was acknowledged.")]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ingest.connection import BrokerError
 from ingest.subscriber import broker_of
 from services.errors import TanfengError
+from services.model import HOUR_US
 from services.store import diagnosis, limits, maintenance, sessions
 from services.store.clocks import clocks_behind
 from services.store.queries import SQL
@@ -130,6 +131,10 @@ async def _sessions(con: Connection, _place: Place) -> list[Finding]:
     return [*jobs.sessions(await con.fetch(SQL["doctor_slots"])), jobs.guessable(await sessions.guessable(con))]
 
 
+async def _told(con: Connection, _place: Place) -> list[Finding]:
+    return [queue.told(await con.fetch(SQL["watch_broker"], _now_us() - 24 * HOUR_US, list(queue.KINDS)))]
+
+
 _QUESTIONS = {
     "server": _server,
     "schema": _schema,
@@ -140,6 +145,7 @@ _QUESTIONS = {
     "evaluate": _evaluator,
     "sessions": _sessions,
     "tenants": _tenants,
+    "broker told": _told,
 }
 
 

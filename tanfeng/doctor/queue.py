@@ -8,7 +8,10 @@ from tanfeng.doctor.finding import error, unknown, warning, well
 from tanfeng.doctor.mqtt import visitor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ingest.connection import Broker
+    from services.store.pool import Row
     from tanfeng.doctor.finding import Finding
 
 TOPIC: Final = "tanfeng-doctor/v1/probe"
@@ -115,6 +118,33 @@ def depth(found: Depth | None) -> Finding:
             SETTINGS_FIX,
         )
     return well("queue", f"离线时至少保留 {found.kept:,} 条。", f"keeps {found.kept:,} or more while a reader is away.")
+
+
+KINDS: Final = {
+    "denied": ("越权发布", "denied"),
+    "dropped": ("溢出丢弃", "dropped"),
+    "session_lost": ("采集会话丢失", "sessions of ingest lost"),
+    "takeover": ("标识被接管", "client ids taken over"),
+    "refused_login": ("登录被拒", "logins refused"),
+}
+
+
+def told(rows: Sequence[Row] | Sequence[Mapping[str, object]]) -> Finding:
+    """What the broker told ingest within a day; what an own client replaces is no finding."""
+    parts = [(KINDS[str(row["kind"])], row) for row in rows if row["kind"] in KINDS]
+    if not parts:
+        return well("broker told", "一天内无越权、丢弃、接管或被拒登录。", "nothing denied, dropped, taken over, refused.")
+    who = {id(row): f" ({row['subject']})" if row["subject"] else "" for _, row in parts}
+    zh = "、".join(f"{words[0]} {row['seen']:,}{who[id(row)]}" for words, row in parts)
+    en = ", ".join(f"{row['seen']:,} {words[1]}{who[id(row)]}" for words, row in parts)
+    return warning(
+        "broker told",
+        (f"一天内：{zh}。", f"Within a day: {en}."),
+        (
+            "见 docs/runbooks 的 BrokerDrops、SessionTakeover、LoginRefused。",
+            "See BrokerDrops, SessionTakeover and LoginRefused in docs/runbooks.",
+        ),
+    )
 
 
 def dropped(count: str | None) -> Finding:

@@ -38,7 +38,14 @@ thousand changes are a quarter of an hour, and at thousands a second a long queu
 """
 INFLIGHT: Final = 20_000
 QUEUED: Final = 10_000_000
+QUEUED_BYTES: Final = 2_000_000_000
+"""Payload queued for one client; beyond it, as beyond QUEUED, messages are acknowledged and dropped, and counted."""
+MEMORY_BYTES: Final = 6_000_000_000
+"""Above what full queues take (432 bytes for a message of 120): at this limit nobody can publish, but nobody can read
+either, so that it only ever keeps the machine alive."""
 PACKET_BYTES: Final = 2 * 1024 * 1024
+EXPIRES: Final = "2m"
+"""Months after which a session that no client came back to is ended: those of a database that was thrown away."""
 _LOGGED: Final = ("error", "warning", "notice")
 _PLACES: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 
@@ -148,7 +155,10 @@ class Broker:
             "autosave_interval": str(SAVE_EVERY_S),
             "max_queued_messages": str(QUEUED),
             "max_inflight_messages": str(INFLIGHT),
+            "max_queued_bytes": str(QUEUED_BYTES),
             "max_packet_size": str(PACKET_BYTES),
+            "memory_limit": str(MEMORY_BYTES),
+            "persistent_client_expiration": EXPIRES,
             "set_tcp_nodelay": "true",
             "log_timestamp_format": "%Y-%m-%dT%H:%M:%S",
             **self.settings,

@@ -202,7 +202,8 @@ def test_a_mosquitto_conf_that_loses_messages() -> None:
     """Ours is well, an empty file has every default, an open listener lets anybody in."""
     ours = (servers.ROOT / "deploy" / "mosquitto.conf").read_text("utf-8")
     assert levels(broker_config.config(ours)) == {"mosquitto.conf": "ok"}
-    defaults = {"persistence": "error", "queue limit": "error", "autosave": "warning"}
+    unset = {"memory limit": "warning", "broker log": "warning"}
+    defaults = {"persistence": "error", "queue limit": "error", "autosave": "warning", **unset}
     assert levels(broker_config.config("# nothing\n")) == defaults
     opened = ours.replace("allow_anonymous false", "allow_anonymous true")
     assert levels(broker_config.config(opened)) == {"anonymous": "error"}
@@ -213,6 +214,19 @@ def test_the_probes_depth() -> None:
     depths = [Depth(2000, 2000, 2000), Depth(2000, 1000, 20), Depth(2000, 2000, 20), Depth(2000, 0, 0), None]
     assert [queue.depth(each).level for each in depths] == ["ok", "error", "warning", "unknown", "unknown"]
     assert [queue.dropped(each).level for each in (None, "0", "12")] == ["ok", "ok", "warning"]
+
+
+def test_what_the_broker_told_ingest_within_a_day() -> None:
+    """How many of what, and who took whose id; a gateway that came back under its own id is no finding."""
+    rows: list[dict[str, object]] = [
+        {"kind": "denied", "subject": "", "seen": 1200},
+        {"kind": "replaced", "subject": "tyre", "seen": 3},
+        {"kind": "takeover", "subject": "steel → rubber", "seen": 1},
+    ]
+    assert queue.told(rows[1:2]).level == "ok"
+    found = queue.told(rows)
+    assert found.level == "warning"
+    assert found.what.en == "Within a day: 1,200 denied, 1 client ids taken over (steel → rubber)."
 
 
 @pytest.mark.parametrize("days", [3, 20, 400, 20_000])
