@@ -108,7 +108,9 @@ SELECT rule AS "规则", evaluated_at AS "上次", seconds AS "用时", observed
 FROM report.evaluations
 ORDER BY problem NULLS LAST, evaluated_at
 """
-OWN_RULES: Final = "rule IN ('IngestLagHigh', 'ClockDiffers', 'DataConflict', 'BrokerDrops', 'SessionTakeover', 'LoginRefused')"
+OWN_RULES: Final = (
+    "rule IN ('IngestLagHigh', 'ClockDiffers', 'DataConflict', 'BrokerDrops', 'SessionTakeover', 'LoginRefused')"
+)
 
 
 def build() -> Json:

@@ -133,7 +133,7 @@ def told(rows: Sequence[Row] | Sequence[Mapping[str, object]]) -> Finding:
     """What the broker told ingest within a day; what an own client replaces is no finding."""
     parts = [(KINDS[str(row["kind"])], row) for row in rows if row["kind"] in KINDS]
     if not parts:
-        return well("broker told", "一天内无越权、丢弃、接管或被拒登录。", "nothing denied, dropped, taken over, refused.")
+        return well("broker told", "一天内无丢弃、越权、接管或拒登。", "nothing dropped, denied, taken over, refused.")
     who = {id(row): f" ({row['subject']})" if row["subject"] else "" for _, row in parts}
     zh = "、".join(f"{words[0]} {row['seen']:,}{who[id(row)]}" for words, row in parts)
     en = ", ".join(f"{row['seen']:,} {words[1]}{who[id(row)]}" for words, row in parts)
