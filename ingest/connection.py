@@ -125,6 +125,10 @@ class Connection(asyncio.Protocol):
         if answer[-1] >= packets.REFUSED:
             raise BrokerError(f"the broker refuses the subscription to {topic_filter}")
 
+    async def subscribe_again(self, topics: Sequence[str]) -> None:
+        """Ask for what is retained under topics that the session has at QoS 0; the broker may refuse."""
+        await self._ask(packets.SUBACK, packets.subscribe_again(3, topics))
+
     async def unsubscribe(self, topic_filter: str) -> None:
         """Stop new messages; those already queued for this client still come."""
         await self._ask(packets.UNSUBACK, packets.unsubscribe(2, topic_filter))

@@ -153,8 +153,17 @@ def connect(client_id: str, user: str | None, password: str | None, *, clean: bo
 
 def subscribe(packet_id: int, topic_filter: str, also: Sequence[str] = ()) -> bytes:
     """SUBSCRIBE at QoS 1 (3.8), and before it to others at QoS 0, in one packet: no message falls between them."""
-    others = b"".join(_text(each) + b"\x00" for each in also)
-    return _packet(0x82, packet_id.to_bytes(2) + others + _text(topic_filter) + b"\x01")
+    return _subscribe(packet_id, [*((each, 0) for each in also), (topic_filter, 1)])
+
+
+def subscribe_again(packet_id: int, topics: Sequence[str]) -> bytes:
+    """SUBSCRIBE at QoS 0: what is retained under these topics is sent once more."""
+    return _subscribe(packet_id, [(each, 0) for each in topics])
+
+
+def _subscribe(packet_id: int, filters: Sequence[tuple[str, int]]) -> bytes:
+    body = b"".join(_text(each) + bytes([quality]) for each, quality in filters)
+    return _packet(0x82, packet_id.to_bytes(2) + body)
 
 
 def unsubscribe(packet_id: int, topic_filter: str) -> bytes:

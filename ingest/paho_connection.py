@@ -123,6 +123,12 @@ class PahoConnection:
         if await self._wait(answer):
             raise BrokerError(f"the broker refuses the subscription to {topic_filter}")
 
+    async def subscribe_again(self, topics: Sequence[str]) -> None:
+        """Ask for what is retained under topics that the session has at QoS 0; the broker may refuse."""
+        answer = self._answers["subscribe"] = self._loop.create_future()
+        self._client.subscribe([(each, 0) for each in topics])
+        await self._wait(answer)
+
     async def unsubscribe(self, topic_filter: str) -> None:
         """Stop new messages; those already queued for this client still come."""
         answer = self._answers["unsubscribe"] = self._loop.create_future()

@@ -154,6 +154,7 @@ class Subscriber:
                 self.watch.count("session_lost")
             known = None
         if known == self._filter == TOPICS:
+            await self._ask_what_was_dropped(connection)
             return
         await connection.subscribe(self._filter, () if self.watch is None else broker_watch.TOPICS)
         if known is not None and known != self._filter:
@@ -161,6 +162,12 @@ class Subscriber:
         self._known = self._filter + self._place
         with contextlib.suppress(StoreAwayError):  # then the next process subscribes again
             await self._intake.subscribed(self._intake.slot, self._known)
+
+    async def _ask_what_was_dropped(self, connection: AnyConnection) -> None:
+        """It is told when it changes, which it may have while we were away. Only a broker that ever told is asked."""
+        with contextlib.suppress(StoreAwayError):
+            if self.watch is not None and await self._intake.broker_tells():
+                await connection.subscribe_again((broker_watch.DROPPED,))
 
     async def _known_filter(self) -> str | None:
         """What the session at this broker is subscribed to, as far as we know."""

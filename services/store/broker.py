@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 DROPPED: Final = "dropped"
 
 
+async def tells(con: Connection) -> bool:
+    """Whether a broker has ever told what it drops."""
+    return bool(await con.fetchval(SQL["broker_tells"]))
+
+
 async def tell(con: Connection, counts: Mapping[tuple[str, str], int], dropped: int | None) -> None:
     """Add counts by kind and subject to this minute, in one transaction.
 

@@ -260,6 +260,12 @@ class Intake:
             with away_problems():
                 await broker.tell(self._connection(), counts, dropped)
 
+    async def broker_tells(self) -> bool:
+        """Whether the broker has ever told what it drops."""
+        async with self.using:
+            with away_problems():
+                return await broker.tells(self._connection())
+
     async def release(self, slot: int, *, forget: bool) -> None:
         """Give a slot back; `forget` it when its session at the broker is gone."""
         async with self.using:

@@ -13,6 +13,9 @@ kept AS (INSERT INTO core.broker_counter (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value)
 SELECT (SELECT value FROM before);
 
+-- name: broker_tells
+SELECT EXISTS (SELECT FROM core.broker_counter);
+
 -- name: watch_broker
 -- Each kind and subject told of since an instant: how often, and from when to when.
 SELECT kind, subject, sum(seen)::bigint AS seen, min(minute) AS first_at, max(minute) AS last_at
