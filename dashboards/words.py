@@ -78,6 +78,7 @@ RULE: Final = texts(
     ClockBehind=("时钟落后", TEXT),
     CompletenessLow=("完整率不足", TEXT),
     ReadingHeld=("读数待定", TEXT),
+    MeterStuck=("读数卡滞", TEXT),
     ReadingOverruled=("读数被否决", TEXT),
     RegisterBreak=("示数中断", TEXT),
     ActInconsistent=("申报不一致", TEXT),

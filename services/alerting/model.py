@@ -55,6 +55,12 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+def graver(one: Severity, other: Severity) -> Severity:
+    """The worse of two."""
+    order = list(Severity)
+    return max(one, other, key=order.index)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What a rule sees of one subject at one moment.
@@ -80,7 +86,7 @@ class Observation:
     news_at: int | None = None
     """What counts for being historical; `occurred_at` where it is not given."""
     severity: Severity | None = None
-    """Where it is not the rule's."""
+    """Where it is not the rule's. An alert whose severity grows is raised again; it never becomes less grave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

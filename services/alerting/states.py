@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.alerting.life import begun, differs, ended, noticed, on, raised, withdrawn
-from services.alerting.model import LATE_US, Change, Sign, State
+from services.alerting.model import LATE_US, Change, Sign, State, graver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,6 +81,9 @@ def _go_on(alert: Alert, seen: Observation, begins_at: int, conduct: Conduct, no
 
 def _still_bad(alert: Alert, seen: Observation, begins_at: int, conduct: Conduct, now: int) -> Change | None:
     added = [at for name, at in seen.members.items() if name not in alert.members]
+    if seen.severity is not None and graver(seen.severity, alert.severity) is not alert.severity:
+        again = raised(replace(_moved(alert, begins_at, conduct), severity=seen.severity), seen, now, conduct)
+        return Change(alert, replace(again, historical=alert.historical), ("widened",))
     if not added and not differs(alert, seen):
         return noticed(alert, seen)
     after = _moved(alert, begins_at, conduct)

@@ -18,6 +18,7 @@ from services.store.watch.meters import completeness_low, meter_silent
 from services.store.watch.pue import PueWindows
 from services.store.watch.readings import data_conflict, reading_held, register_events
 from services.store.watch.rejected import messages_rejected
+from services.store.watch.standstills import meter_stuck
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -59,6 +60,7 @@ WATCHERS: Final[Mapping[str, Watcher]] = {
     "ClockBehind": clock_behind,
     "CompletenessLow": completeness_low,
     "ReadingHeld": reading_held,
+    "MeterStuck": meter_stuck,
     "ReadingOverruled": register_events,
     "RegisterBreak": register_events,
     "ActInconsistent": register_events,

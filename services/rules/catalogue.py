@@ -170,9 +170,28 @@ _ALL: Final = (
         Severity.NOTICE,
         "读数存疑待裁定",
         "Reading held",
-        "{register}：自 {since_local} 起读数存疑，未入账。执行 tanfeng held show {register} 并裁定",
-        "{register}: held since {since_local}, nothing is booked. Run `tanfeng held show {register}`, then decide",
-        _parameters(for_=(scalars.duration, "1m")),
+        "{register}：自 {since_local} 起 {readings} 个读数存疑，未入账{suspect_zh}。"
+        "执行 tanfeng held show {register} 并裁定",
+        "{register}: {readings} readings held since {since_local}, nothing is booked{suspect_en}. Run "
+        "`tanfeng held show {register}`, then decide",
+        _parameters(
+            for_=(scalars.duration, "1m"),
+            warning_after=(scalars.span, "6h"),
+            critical_after=(scalars.span, "3d"),
+            warning_tce=(scalars.positive, "1"),
+            critical_tce=(scalars.positive, "10"),
+        ),
+        every_s=1.0,
+    ),
+    Rule(
+        "MeterStuck",
+        Mode.STATES,
+        Severity.WARNING,
+        "表计读数卡滞",
+        "Meter stuck",
+        "{register}：{what_zh}。查网关与电表的通信；确为停机的，在登记表中加长 flat",
+        "{register}: {what_en}. Look at the link between gateway and meter; of a true standstill allow a longer `flat`",
+        every_s=10.0,
     ),
     Rule(
         "ReadingOverruled",
@@ -190,8 +209,9 @@ _ALL: Final = (
         Severity.WARNING,
         "表码断裂",
         "Register broke",
-        "{register}：{count} 处表码断裂，其间电量未知。查是否换表或清零，用 tanfeng held decide 申明",
-        "{register}: {count} breaks, the energy between is unknown. Was it replaced or reset? `tanfeng held decide`",
+        "{register}：{count} 处表码断裂，其间电量未知{suspect_zh}。查是否换表或清零，用 tanfeng held decide 申明",
+        "{register}: {count} breaks, the energy between is unknown{suspect_en}. Was it replaced or reset? "
+        "`tanfeng held decide`",
         noted=True,
     ),
     Rule(

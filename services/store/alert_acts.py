@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from services.alerting.model import Alert
     from services.store.pool import Connection, Row
 
-EVENT_RULES = {"ReadingOverruled": "overruled", "RegisterBreak": "break", "ActInconsistent": "inconsistent"}
+EVENT_RULES = {
+    "ReadingOverruled": "overruled",
+    "RegisterBreak": "break",
+    "ActInconsistent": "inconsistent",
+    "MeterStuck": "stuck",
+}
 """Rules about events of a register, and the event's kind: acknowledging the alert acknowledges the events in it."""
 
 
@@ -43,7 +48,7 @@ async def acknowledge(con: Connection, alert_id: int, *, author: str, comment: s
 async def _settle_events(con: Connection, alert: Alert, author: str) -> None:
     kind = EVENT_RULES.get(alert.rule)
     if kind is not None:
-        moments = [int(name) for name in alert.members]
+        moments = [int(name) for name in alert.members if name.isdecimal()]
         await con.execute(SQL["alert_settle_events"], [kind] * len(moments), moments, author, alert.subject)
 
 

@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
 from services.accounting.explain import Explanation, explanations, run_amount
+from services.accounting.policy import PLAIN_KINDS
 from services.errors import TanfengError
+from services.model import Kind
 from services.store.cards import load_cards
 from services.store.entries import state_of
 from services.store.queries import SQL
+from services.units import MILLI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
     from services.accounting.state import Level, Run
     from services.store.pool import Connection, Row
 
 
+SHOWN: Final = 50
+"""So many of the held readings of amounts and momentary values are listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeldRegister:
-    """A register with held runs after its baseline. Levels are thousandths of `unit`."""
+    """A register with something held that nothing has settled. Levels are thousandths of `unit`.
+
+    `first_at`, `until_at` and `readings` are of the whole stretch, whatever the state remembers of it. `base` and
+    `runs`: of a register that counts. `suspect`: the newest suspicion, '' where there is none.
+    """
 
     register_id: int
     name: str
     unit: str
-    base: Level
+    kind: Kind
+    first_at: int
+    until_at: int
+    readings: int
+    suspect: str
+    base: Level | None
     runs: Sequence[Run]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldReading:
+    """A held reading as it was sent, in the register's own unit before its multiplier, and what is suspected of it."""
+
+    at: int
+    sent: Decimal
+    suspect: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +86,41 @@ async def zone_of(con: Connection, register_id: int) -> str:
 
 
 async def held_registers(con: Connection, register_id: int | None = None) -> list[HeldRegister]:
-    """Registers with something held after their baseline, all or one."""
+    """Registers with something held that no later reading and nobody has settled, all or one."""
     found = []
     for row in await con.fetch(SQL["held_registers"], register_id):
-        state = state_of(await _state_row(con, row["register_id"]))
-        if state.base is not None and state.runs:
-            found.append(HeldRegister(row["register_id"], row["name"], row["unit"], state.base, state.runs))
+        kind = Kind(row["kind"])
+        state = None if kind in PLAIN_KINDS else state_of(await _state_row(con, row["register_id"]))
+        stretch = (row["first_at"], row["until_at"], row["readings"], row["suspect"])
+        base, runs = (None, []) if state is None else (state.base, state.runs)
+        found.append(HeldRegister(row["register_id"], row["name"], row["unit"], kind, *stretch, base, runs))
     return found
 
 
+async def held_readings(con: Connection, held: HeldRegister) -> list[HeldReading]:
+    """The first held readings of the stretch."""
+    card = (await load_cards(con, [held.register_id]))[held.register_id]
+    own = card.unit_factor * MILLI
+    return [
+        HeldReading(row["read_at"], _sent(row["value"] / own, row["value_text"]), row["suspect"])
+        for row in await con.fetch(SQL["held_readings"], held.register_id, held.first_at, SHOWN)
+    ]
+
+
+def _sent(value: Fraction, text: str | None) -> Decimal:
+    return Decimal(value.numerator) / value.denominator if text is None else Decimal(text)
+
+
+async def multiplier_of(con: Connection, held: HeldRegister) -> Fraction:
+    """The multiplier in force when the held stretch begins."""
+    card = (await load_cards(con, [held.register_id]))[held.register_id]
+    return card.policy.rules_at(held.first_at).multiplier
+
+
 async def explain(con: Connection, held: HeldRegister) -> list[HeldRun]:
-    """Each run of a register with its explanations."""
+    """Each run of a register that counts, with its explanations."""
+    if held.base is None:
+        return []
     policy = (await load_cards(con, [held.register_id]))[held.register_id].policy
     runs = []
     for run in held.runs:

@@ -9,33 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from services.accounting.policy import Act
+from services.accounting.policy import PLAIN_KINDS, Act
 from services.errors import TanfengError
 from services.model import ActKind, iso
 from services.store.acts import declare, withdraw
-from services.store.held import HeldRegister, explain, find_register, held_registers, zone_of
+from services.store.held import explain, find_register, held_readings, held_registers, multiplier_of, zone_of
 from services.store.pool import INFINITY, connect
 from services.store.queries import SQL
 from services.store.steps import larger_steps
-from services.units import decimal_text
 from services.wire.outcome import RefusedError
 from services.wire.times import iso_time
 from tanfeng.commands.migrate import database_dsn
+from tanfeng.held_view import list_table, readings_table, runs_view, stretch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from services.store.pool import Connection
 
-_MEANING = {
-    "false": ("误读，不计电量；表恢复后照常", "read wrongly: nothing is booked", "ignore --at FROM --until UNTIL"),
-    "swap": ("换了表，首段未知", "another meter: the way is unknown", "replacement --at AT --final F --start S"),
-    "restart": ("从零重新计数", "started again at zero", "reset --at AT"),
-    "rise": ("全部为真实用量", "all of it was used", "correct max_rate in the registry"),
-    "rollover": ("寄存器翻转", "passed its modulus", "replacement --at AT --final MODULUS --start 0"),
-}
 _FACTS = {
     "final": "final",
     "start": "start",
@@ -72,15 +64,7 @@ def list_command(dsn: Dsn = "") -> None:
 async def _list(dsn: str) -> None:
     async with _database(dsn) as con:
         found = await held_registers(con)
-    table = Table(title="待判定 / held")
-    for heading in ("寄存器 / register", "基准 / baseline", "首个存疑 / first held", "读数 / readings", "至 / until"):
-        table.add_column(heading)
-    for held in found:
-        for run in held.runs:
-            base = f"{decimal_text(held.base.value)} {held.unit} @ {iso(held.base.at)}"
-            first = f"{decimal_text(run.first.value)} @ {iso(run.first.at)}"
-            table.add_row(held.name, base, first, str(run.count), iso(run.last.at))
-    Console().print(table if found else "没有待判定的读数 / nothing is held")
+    Console().print(list_table(found) if found else "没有待判定的读数 / nothing is held")
 
 
 def show(register: Name, dsn: Dsn = "") -> None:
@@ -93,33 +77,19 @@ async def _show(register: str, dsn: str) -> None:
         found = await held_registers(con, await find_register(con, register))
         if not found:
             raise TanfengError(f"nothing is held at {register}", "see `tanfeng held list`")
-        await _print_runs(con, found[0])
-        for each in await larger_steps(con, [found[0].register_id]):
+        held = found[0]
+        console = Console()
+        console.print(
+            stretch(held, await multiplier_of(con, held), await zone_of(con, held.register_id)), highlight=False
+        )
+        console.print(*([runs_view(held, await explain(con, held))] if held.runs else []))
+        if held.kind in PLAIN_KINDS:
+            console.print(readings_table(await held_readings(con, held), held))
+        for each in await larger_steps(con, [held.register_id]):
             typer.echo(
                 f"步长 / steps: 实际 moves in {each.step:f} {each.unit}, 登记 declared {each.resolution:f}; "
                 f"改为 declare resolution: {each.step:f}"
             )
-
-
-async def _print_runs(con: Connection, held: HeldRegister) -> None:
-    console = Console()
-    console.print(f"{held.name}: 基准 / baseline {decimal_text(held.base.value)} {held.unit} @ {iso(held.base.at)}")
-    for number, run in enumerate(await explain(con, held), 1):
-        bound = "未知 / unknown" if run.bound is None else f"{decimal_text(run.bound)} {held.unit}"
-        console.print(
-            f"第 {number} 组 / run {number}: {run.run.count} 个读数 / readings, "
-            f"{decimal_text(run.run.first.value)} @ {iso(run.run.first.at)} … "
-            f"{decimal_text(run.run.last.value)} @ {iso(run.run.last.at)}; 上限 / bound {bound}"
-        )
-        table = Table()
-        for heading in ("解释 / explanation", f"会入账 / would book [{held.unit}]", "合理 / fits", "裁定 / decide"):
-            table.add_column(heading)
-        for each in run.explanations:
-            zh, en, command = _MEANING[each.code.split()[0]]
-            own = 0 if each.code == "false" else run.own_amount
-            booked = f"{decimal_text(each.leg)} + {decimal_text(own)}"
-            table.add_row(f"{each.code}: {zh} / {en}", booked, "是 / yes" if each.fits else "否 / no", command)
-        console.print(table)
 
 
 def decide(
@@ -142,7 +112,7 @@ def decide(
     ] = "",
     dsn: Dsn = "",
 ) -> None:
-    """申明一个事实（换表、归零、变比、忽略、更正），账目随之重算。Declare an act; the books follow."""
+    """申明一个事实（换表、归零、变比、忽略、更正、属实），账目随之重算。Declare an act; the books follow."""
     numbers = {
         "final": _number("--final", final),
         "start": _number("--start", start),

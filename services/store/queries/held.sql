@@ -22,15 +22,23 @@ LEFT JOIN core.carrier c ON c.code = r.carrier
 ORDER BY name;
 
 -- name: held_registers
-SELECT s.register_id, s.baseline_at, s.baseline_value, s.runs, s.newest_at,
+SELECT h.register_id, h.kind, h.first_at, h.until_at, h.readings, h.suspect,
        e.code || '/' || m.code || '/' || r.code AS name, coalesce(c.unit, r.unit) AS unit
-FROM core.register_state s
+FROM core.held_stretch h
 JOIN core.register r USING (register_id)
 JOIN core.meter m USING (meter_id)
 JOIN core.enterprise e USING (enterprise_id)
 LEFT JOIN core.carrier c ON c.code = r.carrier
-WHERE s.runs IS NOT NULL AND ($1::int IS NULL OR s.register_id = $1)
+WHERE $1::int IS NULL OR h.register_id = $1
 ORDER BY name;
+
+-- name: held_readings
+-- The held readings of a register from an instant on, the first $3 of them.
+SELECT v.read_at, v.suspect, g.value, g.value_text
+FROM core.event v
+JOIN core.reading g ON g.register_id = v.register_id AND g.read_at = v.read_at
+WHERE v.register_id = $1 AND v.kind = 'held' AND v.read_at >= $2
+ORDER BY v.read_at LIMIT $3;
 
 -- name: state_row
 SELECT * FROM core.register_state WHERE register_id = $1;

@@ -29,18 +29,49 @@ WHERE b.newest_at IS NULL OR b.newest_at <= $1::timestamptz - make_interval(secs
 ORDER BY enterprise, site, meter, register;
 
 -- name: watch_held
-SELECT b.register_id, b.baseline_at, b.baseline_value, b.baseline_origin, b.previous_at, b.previous_value,
-       b.previous_origin, b.runs, w.*
-FROM core.register_state b
-CROSS JOIN LATERAL (SELECT * FROM core.watched_register p WHERE p.register_id = b.register_id OFFSET 0) AS w
-WHERE b.runs IS NOT NULL;
+-- What is held of each register, and the energy at stake in its carrier's unit, roughly: what is held, or of a register
+-- that counts what it used an hour in the week before (hourly); and what a unit of it is in kgce.
+SELECT h.kind, h.first_at, h.until_at, h.readings, h.suspect, b.baseline_at, b.baseline_value, g.value AS first_value,
+       g.value_text AS first_text, u.hourly, q.amount, k.per_unit AS kgce_per_unit, w.*
+FROM core.held_stretch h
+JOIN core.register_state b ON b.register_id = h.register_id
+JOIN core.register r ON r.register_id = h.register_id
+LEFT JOIN core.reading g ON g.register_id = h.register_id AND g.read_at = h.first_at
+CROSS JOIN LATERAL (SELECT * FROM core.watched_register p WHERE p.register_id = h.register_id OFFSET 0) AS w
+LEFT JOIN LATERAL (
+    SELECT 3.6 * sum(e.amount) / nullif(sum(e.covered_s), 0) AS hourly
+    FROM core.energy_day e
+    WHERE h.kind IN ('total_increasing', 'total') AND e.register_id = h.register_id AND e.day >= (h.first_at AT TIME ZONE w.zone)::date - 7
+      AND e.day <= (h.first_at AT TIME ZONE w.zone)::date
+) AS u ON true
+LEFT JOIN LATERAL (
+    SELECT sum(abs(x.value)) * 0.001 * r.multiplier
+           * CASE h.kind WHEN 'measurement' THEN p.interval_s / 3600.0 ELSE 1 END AS amount
+    FROM core.event v
+    JOIN core.reading x ON x.register_id = v.register_id AND x.read_at = v.read_at
+    CROSS JOIN LATERAL (SELECT interval_s FROM core.register_policy y
+                        WHERE y.register_id = v.register_id AND y.recorded_until = 'infinity' AND y.valid_from <= h.first_at
+                        ORDER BY y.valid_from DESC LIMIT 1) AS p
+    WHERE v.register_id = h.register_id AND v.kind = 'held' AND (h.kind = 'interval' OR h.kind = 'measurement' AND r.integrate)
+    GROUP BY p.interval_s
+) AS q ON true
+LEFT JOIN core.enterprise n ON n.code = w.enterprise
+LEFT JOIN core.conversion_now k ON k.kind = 'calorific' AND k.district_code = n.district_code AND k.carrier = r.carrier
+    AND core.year_of((h.first_at AT TIME ZONE w.zone)::date) >= k.year_from
+    AND core.year_of((h.first_at AT TIME ZONE w.zone)::date) < k.year_until;
 
 -- name: watch_events
-SELECT v.read_at, v.shift, w.*
+SELECT v.read_at, v.shift, v.suspect, w.*
 FROM core.event v
 CROSS JOIN LATERAL (SELECT * FROM core.watched_register p WHERE p.register_id = v.register_id OFFSET 0) AS w
 WHERE v.kind = $1 AND v.acknowledged_at IS NULL
 ORDER BY w.name, v.read_at;
+
+-- name: watch_standing
+-- Registers that stand still beyond what their policy believes.
+SELECT f.flat_at, f.flat_s, f.baseline_at, w.*
+FROM core.standing_still f
+CROSS JOIN LATERAL (SELECT * FROM core.watched_register p WHERE p.register_id = f.register_id OFFSET 0) AS w;
 
 -- name: watch_conflicts
 -- Other values for stored keys, since somebody last acknowledged such an alert of the same topic.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from services.alerting.model import Sign
-from services.model import iso
+from services.accounting.policy import PLAIN_KINDS
+from services.alerting.model import Severity, Sign, graver
+from services.model import SECOND_US, iso
+from services.rules.suspects import words_of
+from services.rules.words import number
 from services.store.alert_acts import EVENT_RULES
-from services.store.entries import state_of
 from services.store.queries import SQL
 from services.store.watch.look import SHOWN, local, place
 from services.units import decimal_text
@@ -19,38 +22,54 @@ if TYPE_CHECKING:
     from services.store.watch.look import Look
 
 _METER_PARTS = 5
+_HOUR_S: Final = 3600
 
 
 async def reading_held(con: Connection, look: Look) -> list[Observation]:
-    """Every register with held runs after its baseline, since the first held reading."""
+    """Every register with something held that no later reading and nobody has settled, since the first held reading."""
     return [_held(look, row) for row in await con.fetch(SQL["watch_held"])]
 
 
 def _held(look: Look, row: Row) -> Observation:
-    state = state_of(row)
-    runs = sorted(state.runs, key=lambda run: run.first.at)
-    first = runs[0].first
-    base = None if state.base is None else {"at": iso(state.base.at), "value": decimal_text(state.base.value)}
+    base = None
+    if row["kind"] not in PLAIN_KINDS and row["baseline_at"] is not None:
+        base = {"at": iso(row["baseline_at"]), "value": decimal_text(row["baseline_value"])}
+    held_s = (look.now - row["first_at"]) // SECOND_US
+    at_stake = row["amount"] or (row["hourly"] or Decimal(0)) * held_s / _HOUR_S
+    first = row["first_text"] or decimal_text(row["first_value"] or 0)
     return look.saw(
         row["name"],
         Sign.BAD,
-        first.at,
+        row["first_at"],
         enterprise=row["enterprise"],
         site=row["site"],
         unit=row["unit"],
+        severity=_severity(look, held_s, at_stake * (row["kgce_per_unit"] or 0) / 1000),
         evidence={
             **place(row),
             "register": row["name"],
-            "since_local": local(first.at, row["zone"]),
+            "since_local": local(row["first_at"], row["zone"]),
             "baseline": base,
-            "first_held": {"at": iso(first.at), "value": decimal_text(first.value)},
+            "first_held": {"at": iso(row["first_at"]), "value": first},
+            "suspect": row["suspect"],
+            **words_of(row["suspect"]),
         },
         latest={
-            "readings": sum(run.count for run in runs),
-            "runs": len(runs),
-            "until": iso(max(run.last.at for run in runs)),
+            "readings": row["readings"],
+            "until": iso(row["until_at"]),
+            "hours": number(Decimal(held_s) / _HOUR_S),
+            "at_stake": number(at_stake),
         },
     )
+
+
+def _severity(look: Look, held_s: int, at_stake_tce: Decimal) -> Severity:
+    """The rule's own, and more the longer it lasts and the more energy may be missing from the books."""
+    rule = look.version
+    for severity in (Severity.CRITICAL, Severity.WARNING):
+        if held_s >= rule.seconds(f"{severity}_after") or at_stake_tce >= rule.number(f"{severity}_tce"):
+            return graver(severity, rule.severity)
+    return rule.severity
 
 
 async def register_events(con: Connection, look: Look) -> list[Observation]:
@@ -74,7 +93,11 @@ def _events(look: Look, events: list[Row]) -> Observation:
             **place(first),
             "register": first["name"],
             "count": len(events),
-            "events": [{"read_at": iso(each["read_at"]), "shift": decimal_text(each["shift"])} for each in newest],
+            "events": [
+                {"read_at": iso(each["read_at"]), "shift": decimal_text(each["shift"]), "suspect": each["suspect"]}
+                for each in newest
+            ],
+            **words_of(events[-1]["suspect"]),
         },
     )
 
