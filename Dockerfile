@@ -1,5 +1,6 @@
 # Tanfeng in two stages: the first builds the virtual environment from the lock, the second has no build tools.
-FROM python:3.11.14-slim-bookworm AS build
+ARG PYTHON_DIGEST=
+FROM python:3.11.14-slim-bookworm${PYTHON_DIGEST} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 RUN python -m venv /app/.venv
@@ -13,7 +14,7 @@ COPY simulators simulators
 COPY tanfeng tanfeng
 RUN /app/.venv/bin/pip install --no-deps --editable .
 
-FROM python:3.11.14-slim-bookworm
+FROM python:3.11.14-slim-bookworm${PYTHON_DIGEST}
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin tanfeng
 WORKDIR /app
 COPY --from=build /app /app

@@ -91,7 +91,7 @@ def test_every_mounted_file_is_in_the_tree_or_made_by_the_setup() -> None:
 
 def test_images_are_pinned_by_an_exact_tag() -> None:
     """Ours by the version; no `latest`, no tag that moves with a minor."""
-    images = {name: each["image"] for name, each in services().items() if name not in own()}
+    images = {name: interpolated(each["image"], {}) for name, each in services().items() if name not in own()}
     assert images == {
         "timescaledb": "timescale/timescaledb-ha:pg17.11-ts2.29.2",
         "mosquitto": "eclipse-mosquitto:2.0.22",
@@ -99,7 +99,57 @@ def test_images_are_pinned_by_an_exact_tag() -> None:
     }
     bases = set(re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE))
     assert len(bases) == 1
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", bases.pop())
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm\$\{PYTHON_DIGEST\}", bases.pop())
+
+
+def test_an_operator_may_pin_every_image_of_others_by_its_digest() -> None:
+    """A variable of its own behind the tag, empty by default; ours is built on one that can be pinned too."""
+    digest = "@sha256:" + "0" * 64
+    for name, service in services().items():
+        if name not in own():
+            assert interpolated(service["image"], {f"{name.upper()}_DIGEST": digest}).endswith(digest), name
+        else:
+            assert service["build"]["args"] == {"PYTHON_DIGEST": "${PYTHON_DIGEST:-}"}
+    assert (ROOT / "Dockerfile").read_text("utf-8").startswith("# Tanfeng in two stages")
+    assert "ARG PYTHON_DIGEST=\nFROM" in (ROOT / "Dockerfile").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_no_container_has_rights_memory_or_processes_without_end(name: str) -> None:
+    """None of ours and none of others: no capability, no new privileges, nothing writable but volumes and /tmp."""
+    service = services()[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert not {"cap_add", "privileged", "pid", "ipc", "network_mode", "devices"} & set(service)
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert interpolated(str(service["read_only"]), {}).lower() == "true"
+    assert re.fullmatch(r"\d+g", interpolated(service["mem_limit"], {}))
+    assert 0 < service["pids_limit"] <= 512
+    assert not [each for each in service.get("volumes", []) if "docker.sock" in each]
+
+
+def test_the_broker_refuses_before_it_is_killed() -> None:
+    """Its own limit of memory lies below the container's, with room for what it takes beside its heap."""
+    text = (ROOT / "deploy" / "mosquitto.conf").read_text("utf-8")
+    (own_limit,) = re.findall(r"^memory_limit (\d+)$", text, re.MULTILINE)
+    container = int(interpolated(services()["mosquitto"]["mem_limit"], {}).removesuffix("g")) * 2**30
+    assert int(own_limit) * 1.2 < container
+
+
+def test_networks_join_only_those_that_speak_with_one_another() -> None:
+    """The broker's port, the API and Grafana are each reached by a network of their own."""
+    joined: dict[str, set[str]] = {}
+    for name, service in services().items():
+        for network in service["networks"]:
+            joined.setdefault(network, set()).add(name)
+    assert joined["meters"] == {"mosquitto"}
+    assert joined["api"] == {"api"}
+    assert joined["web"] == {"grafana"}
+    assert joined["out"] == {"evaluate"}
+    assert joined["charts"] == {"timescaledb", "grafana"}
+    assert joined["data"] & joined["meters"] == set()
+    assert joined["data"] == {"timescaledb", "migrate", "logins", "ingest", "evaluate", "maintain", "api", "doctor",
+                              "registry"}  # fmt: skip
+    assert joined["mqtt"] == {"mosquitto", "ingest", "evaluate", "doctor", "simulators"}
 
 
 def test_only_the_meters_port_is_open_beyond_the_machine() -> None:
@@ -110,8 +160,8 @@ def test_only_the_meters_port_is_open_beyond_the_machine() -> None:
     }
     assert all(listed[0].startswith("127.0.0.1:") for name, listed in ports.items() if name != "mosquitto")
     networks = compose()["networks"]
-    assert [name for name, each in networks.items() if not each.get("internal")] == ["front"]
-    assert services()["timescaledb"]["networks"] == ["data"]
+    assert {name for name, each in networks.items() if not each.get("internal")} == {"meters", "api", "web", "out"}
+    assert all(networks[each]["internal"] for each in services()["timescaledb"]["networks"])
 
 
 def test_programs_run_without_rights_and_come_back() -> None:
