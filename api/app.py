@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from api.door import LOOPBACK, Door, token_of
+from api.limits import Limits
 from api.params import PARAMETERS, ParameterError, ask_of
 from api.render import body
 from services.errors import TanfengError
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from services.settings import Settings
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 FRESH_S: Final = 180.0
 """Ingest counts as fresh when it committed within this time."""
 
@@ -57,6 +58,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.get("/api/v1/emissions", openapi_extra=DOCUMENTED)(emissions)
     app.exception_handler(ParameterError)(_parameter_error)
     app.exception_handler(TanfengError)(_problem)
+    app.add_middleware(Door, refusal=_problem)
+    app.add_middleware(Limits)
     return app
 
 
@@ -92,7 +95,7 @@ async def emissions(request: Request) -> JSONResponse:
 async def _answer(request: Request, figure: Figure) -> JSONResponse:
     ask = ask_of(request.query_params)
     reader: Reader = request.app.state.reader
-    async with reader.as_bearer(_token(request)) as con:
+    async with reader.as_bearer(token_of(request)) as con:
         if ask.enterprise is not None and not await figure_rows.may_read(con, ask.enterprise):
             raise ParameterError(
                 "enterprise",
@@ -102,15 +105,6 @@ async def _answer(request: Request, figure: Figure) -> JSONResponse:
             )
         rows = await figure(con, ask)
     return JSONResponse(body(ask, rows))
-
-
-def _token(request: Request) -> str | None:
-    """The bearer token; a header of another kind counts as a token that is not valid, never as none."""
-    header = request.headers.get("authorization")
-    if header is None:
-        return None
-    scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _parameter_error(_: Request, problem: Exception) -> JSONResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from services.model import to_us
@@ -30,6 +30,9 @@ PARAMETERS: Final = {
 """Every parameter and its documentation."""
 _CODE: Final = re.compile(r"[a-z0-9_-]{1,40}")
 _DAY_US: Final = 86_400_000_000
+_EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Instants beyond these are none that anybody asks for, and near the ends of what can be reckoned with."""
 _OPEN_END: Final = date(9999, 12, 31)
 
 
@@ -129,6 +132,8 @@ def _instant(given: Mapping[str, str], name: str) -> int:
             f"无效时刻 {text!r} is no instant with a zone",
             f"例如 such as {name}={example} (在 URL 中 + 写作 %2B in a URL), or …Z",
         )
+    if not _EARLIEST <= moment <= _LATEST:
+        raise ParameterError(name, f"{text!r} 超出范围 is out of range", "用 use 1900 … 2200")
     return to_us(moment)
 
 

@@ -10,6 +10,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from api.app import create_app
+from api.limits import CONNECTIONS, HEADER_BYTES, KEEP_ALIVE_S, PatientProtocol
 from services.settings import Settings
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
@@ -37,7 +38,16 @@ def api_command(
     asyncio.run(_reachable(settings.database_dsn.get_secret_value()))
     # The access log would repeat what a proxy in front writes; errors are logged.
     uvicorn.run(
-        create_app(settings), host=settings.api_host, port=settings.api_port, access_log=False, log_level="warning"
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        access_log=False,
+        log_level="warning",
+        http=PatientProtocol,
+        ws="none",
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        limit_concurrency=CONNECTIONS,
     )
 
 
