@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from services.model import Stamp
+
 if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
@@ -135,7 +137,7 @@ class PolicyVersion:
     """How a register's readings are judged from `valid_from` on.
 
     `max_rate`: units per hour on the primary side, None = unknown. `resolution`, `modulus` (None: no rollover) and
-    `noise` as displayed, before the multiplier.
+    `noise` as displayed, before the multiplier. `flat_s`: the longest believable standstill, None = of any length.
     """
 
     valid_from: int | None
@@ -147,6 +149,8 @@ class PolicyVersion:
     slack_s: int
     noise: Decimal
     on_fall: OnFall
+    flat_s: int | None = None
+    stamp: Stamp = Stamp.END
 
 
 @dataclass(frozen=True, slots=True)

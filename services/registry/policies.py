@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from services.errors import TanfengError
-from services.model import Kind, OnFall
+from services.model import Kind, OnFall, Stamp
 from services.registry import scalars
 from services.registry.fields import Fields
 from services.registry.models import PolicyVersion
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from services.registry.models import Problem
 
 UNKNOWN: Final = "unknown"
+UNLIMITED: Final = "unlimited"
+OF_ITS_PLACE: Final = 0
+"""The longest believable standstill of a register that does not say it, until all of the file is read."""
 DERIVED: Final = ("voltage_v", "current_a", "ct_ratio")
 DEFAULT_INTERVAL_S: Final = 900
 DEFAULT_GAP_INTERVALS: Final = 4
@@ -49,7 +52,8 @@ def read_policies(
 
 def known_fields(fields: Fields) -> None:
     """Tell `fields` that the names read here are known."""
-    for field in ("max_rate", *DERIVED, "resolution", "modulus", "interval", "gap", "slack", "noise", "on_fall"):
+    for field in ("max_rate", *DERIVED, "resolution", "modulus", "interval", "gap", "slack", "noise", "on_fall",
+                  "flat", "stamp"):  # fmt: skip
         fields.has(field)
 
 
@@ -79,9 +83,21 @@ def _version(
         slack_s=fields.given("slack", scalars.duration, min(DEFAULT_SLACK_S, interval_s)),
         noise=fields.given("noise", scalars.not_negative, resolution),
         on_fall=fields.choice("on_fall", OnFall, OnFall.CONFIRM, OnFall.CONFIRM),
+        flat_s=_flat(fields),
+        stamp=fields.choice("stamp", Stamp, Stamp.END, Stamp.END),
     )
+    if version.stamp is Stamp.START and kind is not Kind.INTERVAL:
+        fix = "remove stamp: only the amounts of a register of kind interval have a start and an end"
+        fields.note(fields.line("stamp"), f"{fields.name} of kind {kind.value} has no stamp", fix)
     _check(fields, version)
     return version
+
+
+def _flat(fields: Fields) -> int | None:
+    """Seconds; None where it is written out as unlimited, and OF_ITS_PLACE where nothing is."""
+    if not fields.has("flat"):
+        return OF_ITS_PLACE
+    return fields.optional("flat", lambda text: None if text == UNLIMITED else scalars.span(text))
 
 
 def _max_rate(fields: Fields, kind: Kind, unit: str, *, booked: bool) -> Decimal | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from services.registry import scalars
 from services.registry.boundary import check_named
 from services.registry.fields import Fields
+from services.registry.flats import default_flats
 from services.registry.models import Content, District, Enterprise, Problem
 from services.registry.places import read_meter, read_site
 from services.registry.reading import Reading, check_code
@@ -63,6 +64,7 @@ def _read_content(root: Entry, reading: Reading) -> None:
             read_meter(enterprise, site, code, entry, reading)
     _check_owners(set(enterprises), reading)
     check_named(reading)
+    default_flats(reading)
     fields.finish()
 
 

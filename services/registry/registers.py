@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from services.accounting.policy import PLAIN_KINDS
 from services.errors import TanfengError
 from services.model import ActKind, Direction, Kind
 from services.registry import scalars
@@ -62,7 +63,7 @@ def read_register(
         multiplier=fields.given("multiplier", scalars.positive, Decimal(1)),
         emission_exempt=fields.optional("emission_exempt", scalars.words),
         policies=policies,
-        acts=tuple(_act(each, name, problems) for each in fields.listed("acts")),
+        acts=tuple(_act(each, name, kind, problems) for each in fields.listed("acts")),
     )
     return register if fields.finish() else None
 
@@ -126,7 +127,7 @@ def _check_facts(fields: Fields, carrier: Carrier) -> None:
         fields.note(fields.line("carrier"), f"{carrier.code} of {fields.name} has no {' and no '.join(missing)}", fix)
 
 
-def _act(entry: Entry, name: str, problems: list[Problem]) -> DeclaredAct:
+def _act(entry: Entry, name: str, register_kind: Kind, problems: list[Problem]) -> DeclaredAct:
     fields = Fields(entry, f"act of {name}", problems)
     kind = fields.choice("kind", ActKind, None, ActKind.RESET)
     starts = "from" if kind is ActKind.IGNORE else "at"
@@ -152,12 +153,15 @@ def _act(entry: Entry, name: str, problems: list[Problem]) -> DeclaredAct:
         reason=fields.required("reason", scalars.words, "why, for the audit log", "-"),
     )
     if fields.is_sound:
-        _check_act(fields, act)
+        _check_act(fields, act, register_kind)
     fields.finish()
     return act
 
 
-def _check_act(fields: Fields, act: DeclaredAct) -> None:
+def _check_act(fields: Fields, act: DeclaredAct, register_kind: Kind) -> None:
+    if act.kind is ActKind.ACCEPT and register_kind not in PLAIN_KINDS:
+        fix = "declare what happened: a replacement, a reset, a correction or an ignore"
+        fields.note(fields.line("kind"), f"{fields.name} of kind {register_kind.value} accepts a single reading", fix)
     if act.until is not None and act.until <= act.at:
         fields.note(fields.line("until"), f"{fields.name} ends before it begins", "write until after from")
     if act.kind is ActKind.MULTIPLIER and act.value is not None and act.value <= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from services.model import iso
+from services.model import Stamp, iso
 from services.registry.models import Ownership, Placement, PolicyVersion, PueBoundary, PueSide, Register
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def _terms(version: Version) -> str:
             f"max_rate {_shown(version.max_rate or 'unknown')}, resolution {version.resolution}, "
             f"modulus {_shown(version.modulus)}, interval {version.interval_s}s, gap {version.gap_s}s, "
             f"slack {version.slack_s}s, noise {version.noise}, on_fall {version.on_fall.value}"
+            f"{'' if version.flat_s is None else f', flat {version.flat_s}s'}"
+            f"{'' if version.stamp is Stamp.END else ', stamp start'}"
         )
     return terms if version.valid_until is None else f"{terms}, 至 until {version.valid_until}"
 

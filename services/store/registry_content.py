@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import date
 from typing import TYPE_CHECKING
 
-from services.model import ActKind, Direction, Kind, OnFall
+from services.model import ActKind, Direction, Kind, OnFall, Stamp
 from services.registry.csv_file import parse_csv
 from services.registry.models import (
     Carrier,
@@ -145,6 +145,8 @@ def _policy(row: Row) -> PolicyVersion:
         slack_s=row["slack_s"],
         noise=row["noise"],
         on_fall=OnFall(row["on_fall"]),
+        flat_s=row["flat_s"],
+        stamp=Stamp(row["stamp"]),
     )
 
 

@@ -174,7 +174,7 @@ async def test_a_dated_policy_holds_from_its_day_in_the_sites_zone(con: Connecti
     assert plan.words == [
         (
             "+ 自 from 2026-02-28T16:00:00Z register steel/main/import: max_rate 1500, resolution 0.01, modulus -, "
-            "interval 900s, gap 3600s, slack 60s, noise 0.01, on_fall confirm"
+            "interval 900s, gap 3600s, slack 60s, noise 0.01, on_fall confirm, flat 86400s"
         )
     ]
     rates = await con.fetch("SELECT max_rate FROM core.register_policy ORDER BY valid_from")

@@ -62,10 +62,11 @@ def faults(fields: str) -> list[str]:
 
 
 def test_defaults_are_those_of_the_design() -> None:
-    """Gap of 4 intervals, slack of a minute, noise of one step, confirm."""
+    """Gap of 4 intervals, slack of a minute, noise of one step, confirm; a plant's intake never stands for a day."""
     found = register(GOOD)
+    noise, flat_s = Decimal("0.01"), 86_400
     assert found.policies == (
-        PolicyVersion(None, Decimal(1200), Decimal("0.01"), None, 900, 3600, 60, Decimal("0.01"), OnFall.CONFIRM),
+        PolicyVersion(None, Decimal(1200), Decimal("0.01"), None, 900, 3600, 60, noise, OnFall.CONFIRM, flat_s),
     )
     assert (found.kind, found.direction, found.quantity) == (Kind.TOTAL_INCREASING, Direction.IMPORT, "energy")
     assert (found.multiplier, found.integrate, found.emission_exempt) == (Decimal(1), False, None)

@@ -1,6 +1,7 @@
 -- Completeness: readings received ÷ expected, per register and day, and per month; and meters that have gone silent.
 -- Expected: the length of the day ÷ the interval of the policy in force when the day began; a running day counts until
--- now. More readings than expected do not make up for missing ones of another day. The national gate is 90 %.
+-- now, so that the interval that runs is not due, whichever end of it is stamped. More readings than expected do not make
+-- up for missing ones of another day. The national gate is 90 %.
 -- What needs a zone is computed once a register or once a day (MATERIALIZED), never for each of both.
 
 CREATE OR REPLACE FUNCTION core.completeness_gate() RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 0.9;
@@ -8,6 +9,11 @@ CREATE OR REPLACE FUNCTION core.completeness_gate() RETURNS numeric LANGUAGE sql
 CREATE OR REPLACE FUNCTION core.completeness_state(counted bigint, expected bigint) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN expected = 0 THEN 'not_due' WHEN counted < core.completeness_gate() * expected THEN 'low' ELSE 'ok' END;
+
+-- Until when a reading says what was used: the end of its interval, also where it is stamped with the start.
+CREATE OR REPLACE FUNCTION core.reaches(read_at timestamptz, stamp text, interval_s int) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE stamp WHEN 'start' THEN read_at + make_interval(secs => interval_s) ELSE read_at END;
 
 -- Where every register stands, measurements too, and how often it should report, in disjoint ranges of days of its
 -- site's zone: from its registration, or its first reading.
@@ -27,7 +33,7 @@ WITH place AS MATERIALIZED (
     JOIN core.register r ON r.meter_id = m.meter_id
 ),
 version AS MATERIALIZED (
-    SELECT p.register_id, p.interval_s, p.gap_s, z.zone, b.from_day,
+    SELECT p.register_id, p.interval_s, p.gap_s, p.stamp, z.zone, b.from_day,
            lead(b.from_day, 1, 'infinity') OVER (PARTITION BY p.register_id, z.zone ORDER BY p.valid_from) AS until_day
     FROM (SELECT DISTINCT register_id, zone FROM place) AS z
     JOIN core.register_policy p ON p.register_id = z.register_id AND p.recorded_until = 'infinity'
@@ -37,7 +43,7 @@ version AS MATERIALIZED (
     ) AS b (from_day)
 )
 SELECT p.enterprise_id, p.enterprise, p.site_id, p.site, p.zone, p.meter_id, p.meter, p.level, p.register_id, p.register,
-       p.recorded_at, v.interval_s, v.gap_s, greatest(p.from_day, v.from_day) AS from_day,
+       p.recorded_at, v.interval_s, v.gap_s, v.stamp, greatest(p.from_day, v.from_day) AS from_day,
        least(p.until_day, v.until_day) AS until_day
 FROM place p
 JOIN version v ON v.register_id = p.register_id AND v.zone = p.zone
@@ -160,15 +166,16 @@ SELECT q.enterprise, n.name_zh AS enterprise_zh, n.name_en AS enterprise_en, q.s
        now() >= y.repair_due_at AS is_overdue
 FROM (
     SELECT w.enterprise_id, w.enterprise, w.site_id, w.site, w.zone, w.meter_id, w.meter, w.level,
-           min(coalesce(b.newest_at, w.recorded_at)) FILTER (WHERE x.is_silent) AS silent_since,
-           max(b.newest_at) AS newest_at, count(*) AS register_count,
+           min(coalesce(x.newest_at, w.recorded_at)) FILTER (WHERE x.is_silent) AS silent_since,
+           max(x.newest_at) AS newest_at, count(*) AS register_count,
            count(*) FILTER (WHERE x.is_silent) AS silent_registers,
            string_agg(w.register, ', ' ORDER BY w.register) FILTER (WHERE x.is_silent) AS registers
     FROM core.caller_due w
     JOIN core.register_state b ON b.register_id = w.register_id
     CROSS JOIN LATERAL (
-        SELECT (now() AT TIME ZONE w.zone)::date AS today,
-               coalesce(b.newest_at, w.recorded_at) + make_interval(secs => w.gap_s) < now() AS is_silent
+        SELECT (now() AT TIME ZONE w.zone)::date AS today, n.newest_at,
+               coalesce(n.newest_at, w.recorded_at) + make_interval(secs => w.gap_s) < now() AS is_silent
+        FROM (SELECT core.reaches(b.newest_at, w.stamp, w.interval_s)) AS n (newest_at)
     ) AS x
     WHERE x.today >= w.from_day AND x.today < w.until_day
     GROUP BY w.enterprise_id, w.enterprise, w.site_id, w.site, w.zone, w.meter_id, w.meter, w.level

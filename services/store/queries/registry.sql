@@ -100,7 +100,7 @@ FROM core.register r JOIN core.meter m USING (meter_id) JOIN core.enterprise e U
 ORDER BY r.register_id
 
 -- name: registry_policies
-SELECT register_id, valid_from, max_rate, resolution, modulus, interval_s, gap_s, slack_s, noise, on_fall
+SELECT register_id, valid_from, max_rate, resolution, modulus, interval_s, gap_s, slack_s, noise, on_fall, flat_s, stamp
 FROM core.register_policy WHERE recorded_until = 'infinity' ORDER BY register_id, valid_from
 
 -- name: registry_acts
@@ -199,17 +199,19 @@ ON CONFLICT (meter_id, valid_from) WHERE recorded_until = 'infinity' DO NOTHING
 UPDATE core.register_policy p SET recorded_until = now()
 WHERE p.register_id = ANY($2::int[]) AND p.recorded_until = 'infinity' AND NOT EXISTS (
     SELECT FROM jsonb_to_recordset($1::jsonb) AS w (register_id int, valid_from timestamptz, max_rate numeric,
-        resolution numeric, modulus numeric, interval_s int, gap_s int, slack_s int, noise numeric, on_fall text)
-    WHERE (w.register_id, w.valid_from, w.resolution, w.interval_s, w.gap_s, w.slack_s, w.noise, w.on_fall)
-        = (p.register_id, p.valid_from, p.resolution, p.interval_s, p.gap_s, p.slack_s, p.noise, p.on_fall)
-      AND (w.max_rate, w.modulus) IS NOT DISTINCT FROM (p.max_rate, p.modulus))
+        resolution numeric, modulus numeric, interval_s int, gap_s int, slack_s int, noise numeric, on_fall text, flat_s int,
+        stamp text)
+    WHERE (w.register_id, w.valid_from, w.resolution, w.interval_s, w.gap_s, w.slack_s, w.noise, w.on_fall, w.stamp)
+        = (p.register_id, p.valid_from, p.resolution, p.interval_s, p.gap_s, p.slack_s, p.noise, p.on_fall, p.stamp)
+      AND (w.max_rate, w.modulus, w.flat_s) IS NOT DISTINCT FROM (p.max_rate, p.modulus, p.flat_s))
 
 -- name: registry_add_policies
 INSERT INTO core.register_policy (register_id, valid_from, max_rate, resolution, modulus, interval_s, gap_s, slack_s,
-                                  noise, on_fall)
-SELECT register_id, valid_from, max_rate, resolution, modulus, interval_s, gap_s, slack_s, noise, on_fall
+                                  noise, on_fall, flat_s, stamp)
+SELECT register_id, valid_from, max_rate, resolution, modulus, interval_s, gap_s, slack_s, noise, on_fall, flat_s, stamp
 FROM jsonb_to_recordset($1::jsonb) AS w (register_id int, valid_from timestamptz, max_rate numeric,
-    resolution numeric, modulus numeric, interval_s int, gap_s int, slack_s int, noise numeric, on_fall text)
+    resolution numeric, modulus numeric, interval_s int, gap_s int, slack_s int, noise numeric, on_fall text, flat_s int,
+    stamp text)
 ON CONFLICT (register_id, valid_from) WHERE recorded_until = 'infinity' DO NOTHING
 
 -- name: registry_register_ids

@@ -2,10 +2,11 @@
 -- up row by row from being joined as a whole before the tables have statistics.
 
 -- name: watch_registers
--- Every register at its place, with its policy now and its newest reading: whether it is silent is decided in Python.
+-- Every register at its place, with its policy now and its newest reading, which reaches to the end of its interval:
+-- whether it is silent is decided in Python.
 SELECT e.code AS enterprise, e.name_zh AS enterprise_zh, e.name_en AS enterprise_en,
        s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, s.zone,
-       b.register_id, m.code AS meter, r.code AS register, b.newest_at, r.recorded_at, p.interval_s, y.day AS repair_by
+       b.register_id, m.code AS meter, r.code AS register, n.newest_at, r.recorded_at, p.interval_s, y.day AS repair_by
 FROM core.register_state b
 JOIN core.register r USING (register_id)
 JOIN core.meter m USING (meter_id)
@@ -16,16 +17,17 @@ JOIN core.site_membership o ON o.site_id = s.site_id AND o.recorded_until = 'inf
     AND ($1 AT TIME ZONE s.zone)::date >= o.valid_from AND ($1 AT TIME ZONE s.zone)::date < o.valid_until
 JOIN core.enterprise e ON e.enterprise_id = o.enterprise_id
 JOIN LATERAL (
-    SELECT q.interval_s FROM core.register_policy q
+    SELECT q.interval_s, q.stamp FROM core.register_policy q
     WHERE q.register_id = r.register_id AND q.recorded_until = 'infinity' AND q.valid_from <= $1
     ORDER BY q.valid_from DESC LIMIT 1
 ) AS p ON true
+CROSS JOIN LATERAL (SELECT core.reaches(b.newest_at, p.stamp, p.interval_s)) AS n (newest_at)
 LEFT JOIN LATERAL (
     SELECT d.day FROM core.calendar d
-    WHERE d.is_working AND d.day > (coalesce(b.newest_at, r.recorded_at) AT TIME ZONE s.zone)::date
+    WHERE d.is_working AND d.day > (coalesce(n.newest_at, r.recorded_at) AT TIME ZONE s.zone)::date
     ORDER BY d.day OFFSET 2 LIMIT 1
 ) AS y ON true
-WHERE b.newest_at IS NULL OR b.newest_at <= $1::timestamptz - make_interval(secs => greatest($2, $3::float8 * p.interval_s))
+WHERE n.newest_at IS NULL OR n.newest_at <= $1::timestamptz - make_interval(secs => greatest($2, $3::float8 * p.interval_s))
 ORDER BY enterprise, site, meter, register;
 
 -- name: watch_held
