@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from services.store.intake import Intake
     from services.wire import Limits
 
+_LONG_BYTES: Final = 64 * 1024
+"""After a message of such a size the transaction before gets its turn too."""
 _STRETCH: Final = 500
 """Readings decoded at a stretch: in between the transaction before goes on, which keeps the database busy."""
 
@@ -35,10 +37,10 @@ async def fill(inbox: Inbox, intake: Intake, limits: Limits, *, messages: int, r
         if message is None:
             break
         batch.messages.append(message)
-        batch.lot.add(message, directory, limits)
-        if len(batch.lot.arrivals) + len(batch.lot.rejections) >= rest:
+        batch.lot.add(message, directory, limits, intake.shares)
+        if len(batch.lot.arrivals) + len(batch.lot.rejections) >= rest or len(message.payload) > _LONG_BYTES:
             await asyncio.sleep(0)
-            rest += _STRETCH
+            rest = len(batch.lot.arrivals) + len(batch.lot.rejections) + _STRETCH
     return batch
 
 
@@ -46,4 +48,4 @@ def decode_again(batch: Batch, intake: Intake, limits: Limits) -> None:
     """Decode the batch under the registry as it is now."""
     batch.lot = Lot(intake.version)
     for message in batch.messages:
-        batch.lot.add(message, intake.directory, limits)
+        batch.lot.add(message, intake.directory, limits, intake.shares)

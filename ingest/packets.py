@@ -5,6 +5,7 @@ Source: OASIS MQTT Version 3.1.1, chapters 2 and 3. Why not paho: docs/adr, "ing
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ DISCONNECT: Final = b"\xe0\x00"
 REFUSED: Final = 0x80
 TOPICS_KEPT: Final = 100_000
 """Topics whose text is remembered; more start afresh."""
+TOPIC_BYTES: Final = 256
+"""No topic of ours is longer: of one that is, which nobody owns, only the beginning and a hash are kept."""
 
 CONNECT_REFUSALS: Final = {
     1: "protocol version not accepted",
@@ -131,11 +134,19 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
 
 def _remember(topics: dict[bytes, str], name: bytes) -> str:
     """The topic's text; what is no UTF-8 becomes a topic that nobody owns."""
-    if len(topics) >= TOPICS_KEPT:
-        topics.clear()
-    topic = name.decode("utf-8", "replace")
-    topics[bytes(name)] = topic
+    topic = shortened(name.decode("utf-8", "replace"))
+    if len(name) <= TOPIC_BYTES:
+        if len(topics) >= TOPICS_KEPT:
+            topics.clear()
+        topics[bytes(name)] = topic
     return topic
+
+
+def shortened(topic: str) -> str:
+    """A topic in bounded memory; different ones stay different."""
+    if len(topic) <= TOPIC_BYTES:
+        return topic
+    return f"{topic[:TOPIC_BYTES]}…{sha256(topic.encode()).hexdigest()[:16]}"
 
 
 def connect(client_id: str, user: str | None, password: str | None, *, clean: bool, keepalive_s: int) -> bytes:

@@ -14,7 +14,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from ingest.connection import ANSWER_S, LEAVE_S, Broker, BrokerError
-from ingest.packets import Message
+from ingest.packets import Message, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -196,7 +196,8 @@ class PahoConnection:
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         mid = message.mid.to_bytes(2, "big") if message.qos else b""
         received_us = self._inbox.clock.now_us()
-        self._read.append(Message(message.topic, bytes(message.payload), mid, message.retain, received_us, self))
+        topic = shortened(message.topic)
+        self._read.append(Message(topic, bytes(message.payload), mid, message.retain, received_us, self))
 
     def _on_connect(
         self, _client: Client, _data: object, flags: ConnectFlags, code: ReasonCode, _properties: Properties | None

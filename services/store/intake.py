@@ -24,6 +24,7 @@ from services.store.problems import LOST, PassedOnError, StoreAwayError, away_pr
 from services.store.queries import SQL
 from services.store.registry import load_directory
 from services.store.rejections import STORE_ERROR, FloodGate, kept_bytes, write_admitted
+from services.store.shares import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,6 +84,7 @@ class Intake:
         """Which session of the server the connection is: its process and when that began."""
         self._books = Books()
         self._gate = FloodGate(rejections_per_minute)
+        self.shares = Shares()
         self.version = 0
         self._enterprises: frozenset[str] = frozenset()
         self.directory: Mapping[tuple[str, str], MeterRef] = {}

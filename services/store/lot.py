@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from services.model import iso
 from services.store.rejections import STORE_ERROR, Rejection
-from services.wire import decode
+from services.store.shares import SMALL_BYTES
+from services.wire import decode_fast, judge
 from services.wire.topics import address_of
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from services.model import Arrival, MeterRef
     from services.store.booking import Booked
+    from services.store.shares import Shares
     from services.wire import Limits
 
 
@@ -53,19 +56,46 @@ class Lot:
     envelopes: list[Envelope] = field(default_factory=list)
     firsts: list[int] = field(default_factory=list)
 
-    def add(self, envelope: Envelope, directory: Mapping[tuple[str, str], MeterRef], limits: Limits) -> None:
-        """Decode a message into the lot; never raises, whatever the bytes."""
-        decoded = decode(
-            envelope.topic, envelope.payload, directory, envelope.received_us, limits, retained=envelope.retained
-        )
-        if decoded.arrivals:
+    def add(
+        self,
+        envelope: Envelope,
+        directory: Mapping[tuple[str, str], MeterRef],
+        limits: Limits,
+        shares: Shares | None = None,
+    ) -> None:
+        """Decode a message into the lot; never raises, whatever the bytes. `shares` bounds the time for bad ones."""
+        topic, payload = envelope.topic, envelope.payload
+        is_over = shares is not None and bool(shares.over) and shares.is_over(topic)
+        arrivals: list[Arrival] | None = None
+        if not envelope.retained and not (is_over and len(payload) > SMALL_BYTES):
+            arrivals = decode_fast(topic, payload, directory, envelope.received_us, limits)
+        if arrivals is None:
+            if is_over:
+                self.rejections.append(rejection(envelope, "over_share", f"{len(payload)} bytes", ""))
+                return
+            arrivals = self._judge(envelope, directory, limits, shares)
+        if arrivals:
             self.envelopes.append(envelope)
             self.firsts.append(len(self.arrivals))
-            self.arrivals += decoded.arrivals
+            self.arrivals += arrivals
+
+    def _judge(
+        self,
+        envelope: Envelope,
+        directory: Mapping[tuple[str, str], MeterRef],
+        limits: Limits,
+        shares: Shares | None,
+    ) -> list[Arrival]:
+        started = time.perf_counter()
+        topic, payload, received_us = envelope.topic, envelope.payload, envelope.received_us
+        decoded = judge(topic, payload, directory, received_us, limits, retained=envelope.retained)
         if decoded.rejected:
             self.rejections += [
                 rejection(envelope, each.code, each.detail, each.pointer, each.meter) for each in decoded.rejected
             ]
+            if shares is not None:
+                shares.spend(topic, time.perf_counter() - started)
+        return decoded.arrivals
 
     def refuse(self, index: int, code: str, detail: str) -> Rejection:
         """The rejection of one reading, by its place in `arrivals`."""

@@ -39,6 +39,19 @@ def decode(
         arrivals = decode_fast(topic, payload, directory, received_us, limits)
         if arrivals is not None:
             return Decoded(arrivals, [])
+    return judge(topic, payload, directory, received_us, limits, retained=retained)
+
+
+def judge(
+    topic: str,
+    payload: bytes,
+    directory: Mapping[tuple[str, str], MeterRef],
+    received_us: int,
+    limits: Limits,
+    *,
+    retained: bool = False,
+) -> Decoded:
+    """Decode a message that is not known to be flawless; as `decode`, and many times slower than for a flawless one."""
     if is_alerts(topic):
         return Decoded([], [])
     meter = ""

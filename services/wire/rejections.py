@@ -53,6 +53,23 @@ REJECTIONS: Final[dict[str, Explanation]] = {
         "拆成几条消息，或调高 TANFENG_MESSAGE_LIMIT_READINGS",
         "split it into several messages, or raise TANFENG_MESSAGE_LIMIT_READINGS",
     ),
+    "too_many_faults": Explanation(
+        "错误读数太多，其余未读",
+        "too many of its readings are bad; the rest was not read",
+        "读到第 100 个错误读数且错误多于正确时停止，以免一家的错误数据拖慢其他企业",
+        "reading stops at the hundredth bad one where bad ones are the more, so that nobody's faults hold up others",
+        "改正网关的配置；按前面的错误逐一处理后重放",
+        "mend the gateway by what is said of the readings before; replay after that",
+    ),
+    "over_share": Explanation(
+        "该企业的错误消息过多，此消息未逐项检查",
+        "the enterprise sends so much that is wrong that this message was not examined",
+        "检查错误消息的处理时间每家企业不超过五分之一，超出后只接收完全无误的小消息",
+        "examining what is wrong takes at most a fifth of the time for each enterprise; beyond it only small messages "
+        "without any fault are taken",
+        "停止错误的发送方；之后用 tanfeng rejected replay 重放",
+        "stop what sends it; run tanfeng rejected replay after that",
+    ),
     "retained": Explanation(
         "消息是代理保留的旧副本",
         "the message is a retained copy from the broker",

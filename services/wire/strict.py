@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 FIELDS: Final = ("meter", "read_at", "registers")
 _STATES: Final = ("online", "offline")
+FAULTS_READ: Final = 100
+"""A message whose readings are mostly bad is read no further than its hundredth bad one."""
+_COMMAS: Final = 3
+"""What a reading needs of them at most, with one register: two within it and one after it."""
 
 
 class JsonObject(dict[str, object]):
@@ -45,6 +49,7 @@ def decode_strict(payload: bytes, context: Context) -> Decoded:
     """Decode a message of readings; what is wrong ends in `rejected`, the rest in `arrivals`."""
     decoded = Decoded([], [])
     try:
+        _check_commas(payload, context.limits)
         tree = parse_json(payload)
         readings = tree if isinstance(tree, list) else [tree]
         _check_count(readings, context.limits)
@@ -53,6 +58,11 @@ def decode_strict(payload: bytes, context: Context) -> Decoded:
         return decoded
     for index, reading in enumerate(readings):
         _reading(reading, f"{index}/" if isinstance(tree, list) else "", context, decoded)
+        bad, left = len(decoded.rejected), len(readings) - index - 1
+        if bad >= FAULTS_READ and bad > len(decoded.arrivals) and left:
+            rest = f"{left} of {len(readings)} readings are not read after {bad} bad ones"
+            decoded.rejected.append(Rejected("too_many_faults", rest, "", context.address.meter or ""))
+            break
     return decoded
 
 
@@ -102,6 +112,12 @@ def _json_object(pairs: list[tuple[str, object]]) -> JsonObject:
 _JSON: Final = json.JSONDecoder(
     object_pairs_hook=_json_object, parse_float=Number, parse_int=Number, parse_constant=NotANumber
 )
+
+
+def _check_commas(payload: bytes, limits: Limits) -> None:
+    """Refuse what holds too much, unread: a megabyte of `{},` takes a second to read, and an instant to count."""
+    if (commas := payload.count(b",")) > _COMMAS * limits.readings:
+        raise RefusedError("too_many_readings", f"{commas} commas, at most {limits.readings} readings")
 
 
 def _check_count(readings: list[object], limits: Limits) -> None:

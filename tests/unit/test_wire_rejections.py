@@ -270,7 +270,7 @@ def test_a_detail_names_what_nobody_sees_and_what_stands_there_in_words(
 def test_every_code_of_the_decoder_is_tested_here_and_explained() -> None:
     """The table holds these codes and those of the store, each with six texts."""
     here = {code for code, *_ in (*WHOLE, *READINGS, *VALUES)} | {"unknown_register", "retained", "bad_status"}
-    assert here | {"conflict", "before_kept", "store_error"} == set(REJECTIONS)
+    assert here | {"conflict", "before_kept", "store_error", "over_share", "too_many_faults"} == set(REJECTIONS)
     assert all(all(text.strip() for text in explanation) for explanation in REJECTIONS.values())
 
 

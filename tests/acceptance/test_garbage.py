@@ -1,0 +1,103 @@
+"""One enterprise publishes garbage as fast as the broker takes it; another's readings are booked as soon as before."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import servers
+from tests.ingest_rig import connection, make_fleet, process, settings_for, stored, until, worker
+from tests.mqtt import Publisher, publisher
+from tests.registers import add_meter, add_register
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from services.store.pool import Connection
+    from tests.ingest_rig import Fleet
+
+READINGS = 100
+EVERY_S = 0.05
+RAISE_S = 1.0
+"""What another's garbage may add to the 99th percentile."""
+_GOOD = '{"meter":"m0","read_at":1780000000,"registers":{"import":1}}'
+GARBAGE = {
+    "empty objects": b"[" + b",".join([b"{}"] * 300_000) + b"]",
+    "bad readings": ("[" + ",".join([_GOOD.replace("import", "other")] * 9999) + "]").encode(),
+    "bad at the very end": ("[" + ",".join([_GOOD] * 9999) + ",{}]").encode(),
+}
+
+
+@pytest.fixture
+def broker() -> Iterator[servers.MqttBroker]:
+    """A broker of this test alone."""
+    with servers.mosquitto_broker() as running:
+        yield running
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+async def test_garbage_at_full_rate_holds_up_nobody_else(
+    database: str, broker: servers.MqttBroker, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From publication to the commit, by a worker in its own process, without and then with the garbage beside it."""
+    async with connection(database) as con:
+        await add_register(con, await add_meter(con, "mill", "m0"), "total_increasing", [])
+        fleet = await make_fleet(con, 1)
+        async with worker(settings_for(database, broker.url)):
+            pass  # its session is there before anything is published
+        with process(database, broker.url):
+            async with publisher(broker.url, "good") as to:
+                await to.publish([fleet.post(0, 0)])
+                await until(lambda: holds(con, 1))
+                alone = [await delay(con, to, fleet, n) for n in range(1, READINGS)]
+                async with flooded(broker.url, GARBAGE[kind]) as sent:
+                    await until(lambda: sent)
+                    beside = [await delay(con, to, fleet, n) for n in range(READINGS, 2 * READINGS)]
+        figures = f"p99 {p99(alone):.3f} s alone, {p99(beside):.3f} s beside {len(sent)} messages of {kind}"
+        with capsys.disabled():
+            sys.stdout.write(f" {figures}\n")
+        assert p99(beside) < p99(alone) + RAISE_S, figures
+        assert await con.fetchval("SELECT sum(rejected) FROM core.ingest_minute") > 0
+
+
+async def delay(con: Connection, to: Publisher, fleet: Fleet, n: int) -> float:
+    """Seconds from the publication of a reading until it is stored."""
+    await asyncio.sleep(EVERY_S)  # the pace of the readings is part of what is measured
+    started = time.monotonic()
+    await to.publish([fleet.post(0, n)])
+    await until(lambda: holds(con, n + 1))
+    return time.monotonic() - started
+
+
+@contextlib.asynccontextmanager
+async def flooded(url: str, payload: bytes) -> AsyncIterator[list[int]]:
+    """Publish different messages of this kind until left; gives the list of what was acknowledged."""
+    sent: list[int] = []
+
+    async def flood() -> None:
+        async with publisher(url, "garbage") as to:
+            while True:
+                posts = [("keu/v1/mill/readings", payload + b" " * ((len(sent) + n) % 1000)) for n in range(20)]
+                await to.publish(posts, window=20, acked=sent.append)
+
+    task = asyncio.create_task(flood())
+    try:
+        yield sent
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def p99(delays: list[float]) -> float:
+    """Ninety-nine of a hundred are no longer."""
+    return sorted(delays)[len(delays) * 99 // 100]
+
+
+async def holds(con: Connection, count: int) -> bool:
+    """Whether so many readings are stored."""
+    return await stored(con) == count
