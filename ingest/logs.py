@@ -1,15 +1,20 @@
-"""Structured logs of ingest: one line per batch or change of state, as logfmt on stderr."""
+"""Structured logs: one line a minute and for each change of state, as logfmt on stderr."""
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import structlog
 
+from services.settings import Settings
+
 
 def configure() -> None:
-    """Write every event as one line of logfmt with its time and level."""
+    """Write events of TANFENG_LOG_LEVEL and above as one line of logfmt each, with time and level."""
+    level = logging.getLevelNamesMapping()[Settings().log_level.upper()]
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import Final
+
+from services.waiting import Backoff
 
 TOLERATED_S: Final = 30.0
 """Away for longer than this is unhealthy; a restart takes less."""
@@ -22,7 +23,7 @@ class Presence:
         self._stable_s = stable_s
         self._away_from: float | None = time.monotonic()
         self._back_from: float | None = None
-        self._failures = 0
+        self._backoff = Backoff(_FIRST_S, _LONGEST_S)
         self.problem = "not connected yet"
 
     @property
@@ -50,9 +51,6 @@ class Presence:
         if self._away_from is None:
             self._away_from = time.monotonic()
             if self._back_from is not None and self._away_from - self._back_from >= self._stable_s:
-                self._failures = 0
+                self._backoff.reset()
         self.problem = problem
-        delay = min(_LONGEST_S, _FIRST_S * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        # spread, so that many workers do not come back in one moment; nothing secret
-        return delay * random.uniform(0.5, 1.0)  # noqa: S311 - no cryptography
+        return self._backoff.next_s()

@@ -16,6 +16,7 @@ from ingest.drain import Drainer
 from ingest.inbox import Inbox
 from ingest.metrics import LOOPBACK, Metrics, serve
 from ingest.subscriber import Group, Subscriber, broker_of
+from ingest.summary import Summary
 from services.clocks import Clock
 from services.errors import TanfengError
 from services.model import SECOND_US
@@ -34,6 +35,8 @@ TELL_S: Final = 10.0
 """How often what the broker tells of itself is stored; Mosquitto tells it as often."""
 WATCH_S: Final = 5.0
 """How often the database connection is looked after."""
+SUMMARY_S: Final = 60.0
+"""How often a line says what was done."""
 _DAY_US: Final = 86_400 * SECOND_US
 _log = structlog.get_logger("ingest")
 
@@ -77,6 +80,7 @@ class Worker:
         self._broker = broker_of(settings)
         self._limits = limits_of(settings)
         self._belief = Belief(self.clock, self.intake, stop)
+        self._summary = Summary()
         self._is_failing = False
         """Whether the batch at hand could not be committed; a connection alone does not end that."""
 
@@ -104,7 +108,7 @@ class Worker:
         )
         try:
             async with asyncio.TaskGroup() as tasks:
-                side = [self.subscriber.run(), drainer.run(), self._watch(), self._close_on_stop()]
+                side = [self.subscriber.run(), drainer.run(), self._watch(), self._sum_up(), self._close_on_stop()]
                 side += [] if watch is None else [self._tell(watch)]
                 running = [tasks.create_task(each) for each in side]
                 await self._pump()
@@ -205,6 +209,19 @@ class Worker:
             await self._until_back()
         decode_again(batch, self.intake, self._limits)
 
+    async def _sum_up(self) -> None:
+        """A line of what was done, now and then and at the end."""
+        try:
+            while True:
+                await asyncio.sleep(SUMMARY_S)
+                self._say_sums()
+        finally:
+            self._say_sums()
+
+    def _say_sums(self) -> None:
+        if (sums := self._summary.taken(self.inbox)) is not None:
+            _log.info("booked", slot=self.intake.slot, **sums)
+
     async def _watch(self) -> None:
         """Notice, with no message to commit, that the connection is gone: the slot went with it."""
         while True:
@@ -256,7 +273,8 @@ class Worker:
     def _report(self, batch: Batch, outcome: Outcome, seconds: float) -> None:
         lag_s = (self.clock.now_us() - batch.messages[0].received_us) / SECOND_US
         self.metrics.count(outcome, len(batch.messages), seconds, lag_s)
-        _log.info(
+        self._summary.add(outcome, len(batch.messages), seconds, lag_s)
+        _log.debug(
             "batch",
             slot=self.intake.slot,
             messages=len(batch.messages),

@@ -20,8 +20,9 @@ from services.rules.catalogue import RULES
 from services.rules.file import default_rules, from_settings
 from services.store.evaluations import booked_times, moment, save_look
 from services.store.pool import connect
-from services.store.problems import StoreAwayError, away_problems
+from services.store.problems import StoreAwayError, away_problems, is_away
 from services.store.rules import add_missing
+from services.waiting import Backoff
 
 if TYPE_CHECKING:
     from services.rules.model import RuleVersion
@@ -36,7 +37,7 @@ PAUSE_S: Final = 0.5
 STOP_S: Final = 2.0
 """A look that has not ended so long after being told to stop is cut off: nothing of it stands, the next one does it."""
 CLOCK_RULE: Final = "ClockDiffers"
-_RETRY_S: Final = 2.0
+_RETRY_S: Final = (1.0, 30.0)
 LONGEST_S: Final = 45.0
 """A statement that takes longer is ended; a server that does not end it is lost."""
 _log = structlog.get_logger("evaluate")
@@ -57,6 +58,7 @@ class Evaluator:
         self._shipped = {name: version.settings for name, version in default_rules().items()}
         self._seen = -1
         """How often something had been booked when we last began to look."""
+        self._backoff = Backoff(*_RETRY_S)
         self._failed = False
         self._wanted: dict[str, bool] = {}
         """Rules that something was booked for since their last look."""
@@ -69,8 +71,9 @@ class Evaluator:
                 with away_problems():
                     await self._connected()
             except StoreAwayError as problem:
-                _log.warning("database away", problem=str(problem), retry_s=_RETRY_S)
-                await self._sleep(_RETRY_S)
+                pause = self._backoff.next_s()
+                _log.warning("database away", problem=str(problem), retry_s=round(pause, 1))
+                await self._sleep(pause)
 
     async def _connected(self) -> None:
         con = await connect(self._dsn, name="tanfeng-evaluate", longest_s=LONGEST_S)
@@ -104,6 +107,7 @@ class Evaluator:
             if is_judged and self._is_due(version, time.monotonic()) and not self._stop.is_set():
                 steps += await self._look(con, version)
         self.rounds += 1
+        self._backoff.reset()
         if not self._failed:
             self.well_at = time.monotonic()
         if steps:
@@ -125,7 +129,7 @@ class Evaluator:
         try:
             looked = await look_once(con, version)
         except Exception as problem:
-            if con.is_closed():
+            if con.is_closed() or is_away(problem):
                 raise
             self._failed = True
             self.failures[name] = self.failures.get(name, 0) + 1

@@ -22,6 +22,7 @@ from services.store.evaluations import clock
 from services.store.pool import open_pool
 from services.store.problems import StoreAwayError, away_problems
 from services.store.silences import sites_silenced
+from services.waiting import Backoff
 
 if TYPE_CHECKING:
     from services.notify.channel import Channel
@@ -37,14 +38,16 @@ _log = structlog.get_logger("notify")
 
 async def run(dsn: str, config: Config, stop: asyncio.Event) -> None:
     """Fill and empty the outbox until told to stop; a database that is away is waited for."""
+    away = Backoff(EVERY_S, LONGEST_PAUSE_S)
     while not stop.is_set():
         try:
             with away_problems():
                 async with await open_pool(dsn, name="tanfeng-notify", size=2, longest_s=LONGEST_S) as pool:
                     await _serve(pool, config, stop)
         except* StoreAwayError as problem:
-            _log.warning("database away", problem=str(problem.exceptions[0]))
-            await _sleep(stop, EVERY_S)
+            pause = away.next_s()
+            _log.warning("database away", problem=str(problem.exceptions[0]), retry_s=round(pause, 1))
+            await _sleep(stop, pause)
 
 
 async def _serve(pool: outbox.Pool, config: Config, stop: asyncio.Event) -> None:

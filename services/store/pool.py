@@ -5,6 +5,7 @@ A DSN may name several hosts, `postgresql://user:password@one,two/db?target_sess
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -69,6 +70,8 @@ async def open_pool(
     Raises:
         TanfengError: There is no such server, database or login, or it takes no connection now.
     """
+    # it would write a traceback each time it fails to connect again; whoever uses the pool says that in a line
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     try:
         return await asyncpg.create_pool(
             dsn,

@@ -22,6 +22,14 @@ _LIKELY_ROWS: Final = frozenset({"22", "23", "21", "54", "P0"})
 _LOCKED: Final = "55P03"
 """Somebody else holds a lock for too long: a row may meet it again and again and be as good as any other."""
 DISK_FULL: Final = "53100"
+_GONE: Final = ("08", "57P", "53300")
+"""Connection, shutdown and recovery, too many connections."""
+_NO_SPACE: Final = "No space left on device"
+_DISKS: Final = {
+    "pg_wal": "that of its write-ahead log (pg_wal)",
+    "pg_tblspc": "that of a tablespace (see the file's link in pg_tblspc)",
+    "pgsql_tmp": "that of its temporary files (see temp_tablespaces)",
+}
 LOST: Final = (OSError, TanfengError, asyncpg.InternalClientError, asyncpg.InterfaceError)  # TimeoutError: an OSError
 
 
@@ -71,6 +79,21 @@ def commit_problems() -> Iterator[None]:
         raise RefusedRowsError(told(problem), is_likely=True) from problem
 
 
+def is_away(problem: BaseException) -> bool:
+    """Whether the server went away, rather than refused something: it restarts, or the connection is gone."""
+    if isinstance(problem, asyncpg.PostgresError):
+        return (problem.sqlstate or "").startswith(_GONE)
+    return isinstance(problem, LOST) and not isinstance(problem, ValueError)
+
+
 def told(problem: BaseException) -> str:
-    """The problem in one line."""
-    return f"{type(problem).__name__}: {problem}"
+    """The problem in one line; of a full disk, which one it is."""
+    text = f"{type(problem).__name__}: {problem}"
+    if getattr(problem, "sqlstate", None) == DISK_FULL or _NO_SPACE in str(problem):
+        return f"the database server's disk is full, {_place(str(problem))}: {text}"
+    return text
+
+
+def _place(message: str) -> str:
+    """The disk that a message of PostgreSQL about a file means."""
+    return next((place for part, place in _DISKS.items() if part in message), "that of its data directory")
