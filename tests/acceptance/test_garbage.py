@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from services.store.pool import Connection
     from tests.ingest_rig import Fleet
 
-READINGS = 100
+READINGS = 50
 EVERY_S = 0.05
 RAISE_S = 1.0
 """What another's garbage may add to the 99th percentile."""
