@@ -57,7 +57,7 @@ class Fleet:
         return [self.post(n % size, first + n // size) for n in range(count)]
 
 
-async def make_fleet(con: Connection, meters: int, first: int = 0) -> Fleet:
+async def make_fleet(con: Connection, meters: int, first: int = 0, enterprise: str = ENTERPRISE) -> Fleet:
     """Register some meters."""
     policy = Version(
         max_rate=Decimal(1000),
@@ -71,7 +71,7 @@ async def make_fleet(con: Connection, meters: int, first: int = 0) -> Fleet:
     )
     ids = []
     for index in range(first, first + meters):
-        meter = await add_meter(con, ENTERPRISE, f"m{index}")
+        meter = await add_meter(con, enterprise, f"m{index}")
         ids.append(await add_register(con, meter, "total_increasing", [policy]))
     await con.execute("UPDATE core.registry_version SET version = version + 1")
     return Fleet(tuple(ids))

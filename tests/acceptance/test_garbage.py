@@ -13,7 +13,6 @@ import pytest
 from tests import servers
 from tests.ingest_rig import connection, make_fleet, process, settings_for, stored, until, worker
 from tests.mqtt import Publisher, publisher
-from tests.registers import add_meter, add_register
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -46,7 +45,7 @@ async def test_garbage_at_full_rate_holds_up_nobody_else(
 ) -> None:
     """From publication to the commit, by a worker in its own process, without and then with the garbage beside it."""
     async with connection(database) as con:
-        await add_register(con, await add_meter(con, "mill", "m0"), "total_increasing", [])
+        await make_fleet(con, 1, enterprise="mill")
         fleet = await make_fleet(con, 1)
         async with worker(settings_for(database, broker.url)):
             pass  # its session is there before anything is published
