@@ -122,8 +122,8 @@ class PostgresServer:
 
     def _reserved(self) -> dict[str, str]:
         """Connections that only our own programs get, however many tenants there are; since PostgreSQL 16."""
-        major = int((self.data / "PG_VERSION").read_text())
-        return {"reserved_connections": "20"} if major >= _RESERVES else {}
+        said = re.search(r"\) (\d+)", _run((self._program("postgres"), "--version"), None))
+        return {"reserved_connections": "20"} if said and int(said[1]) >= _RESERVES else {}
 
     def _program(self, name: str) -> str:
         return str(self.programs / name)

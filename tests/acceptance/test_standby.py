@@ -6,20 +6,24 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from services.errors import TanfengError
-from services.store import pool
+from services.store import access, pool
 from services.store.pool import connect
 from tanfeng.embedded.ports import free_port
 from tanfeng.embedded.postgres import PostgresServer, _run
 from tests import servers
 from tests.acceptance.test_kill import METERS, booked_messages, complete, has_booked_more, loaded
+from tests.access_world import as_login
+from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters
 from tests.ingest_rig import connection, make_fleet, settings_for, stored, until, worker
 
 if TYPE_CHECKING:
@@ -28,6 +32,13 @@ if TYPE_CHECKING:
 
     from services.store.pool import Connection
 
+WRITES = (
+    "SELECT pg_advisory_lock(1)",
+    "NOTIFY wake",
+    "LISTEN wake",
+    "SELECT lo_create(0)",
+    "CREATE TEMP TABLE t (a int)",
+)
 SYNCHRONOUS = {"synchronous_commit": "on", "synchronous_standby_names": "standby_1"}
 
 
@@ -168,3 +179,72 @@ async def test_no_server_that_writes_is_a_plain_error(pair: Pair) -> None:
     await asyncio.to_thread(pair.primary.kill)
     with pytest.raises(TanfengError, match="cannot open the database"):
         await connect(pair.dsn, name="test")
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Iterator[tuple[servers.Postgres, servers.Postgres, str]]:
+    """A primary and the standby that deploy/standby.sh makes of it at its first start; the database's name."""
+    programs = servers.timescale_programs()
+    with (
+        servers.postgres_server(programs, servers.TIMESCALE) as primary,
+        servers.scratch("standby", servers.memory()) as folder,
+    ):
+        database = primary.make_template()
+        primary.execute("CREATE ROLE replicator REPLICATION LOGIN PASSWORD 'pw' CONNECTION LIMIT 3")
+        server = PostgresServer(folder, free_port(), bin_dir=programs, settings={**servers.FAST, **servers.TIMESCALE})
+        password = folder / "password"
+        password.write_text("pw\n")
+        password.chmod(0o644)
+        if identity := primary.server.identity():
+            identity.own(folder)
+        standby = servers.Postgres(server, tmp_path / "log")
+        _program, *arguments = standby.child.command
+        environment = {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PGDATA": str(server.data),
+            "PGPASSFILE": str(folder / "pgpass"),
+            "PRIMARY": f"127.0.0.1:{primary.server.port}",
+            "REPLICATOR_PASSWORD_FILE": str(password),
+        }
+        script = folder / "standby.sh"
+        script.write_text((servers.ROOT / "deploy" / "standby.sh").read_text("utf-8"))
+        script.chmod(0o755)
+        options = ("-c", "hot_standby_feedback=off", "-c", "max_standby_streaming_delay=1s")
+        command = ("/bin/sh", str(script), *arguments, *options)
+        standby.child = replace(standby.child, command=command, environment=environment)
+        standby.start()
+        try:
+            yield primary, standby, database
+        finally:
+            standby.end(signal.SIGQUIT)
+
+
+async def test_strangers_read_a_copy_and_touch_nothing_of_the_primary(
+    copied: tuple[servers.Postgres, servers.Postgres, str],
+) -> None:
+    """Own rows only; no lock, wake-up or write; an open snapshot there hinders neither DDL nor vacuum here."""
+    primary, standby, database = copied
+    async with connection(primary.dsn(database)) as owner:
+        await add_district(owner)
+        for enterprise in ("steel", "rival"):
+            await add_enterprise(owner, enterprise, f"{enterprise}-1")
+            register = await add_register(owner, f"{enterprise}-1", f"{enterprise}-main")
+            await book(owner, register, quarters(instant("2026-01-01T00:00+08:00"), 4, 7))
+        name = access.opaque_name()
+        await access.create_tenant(owner, name, "pw", "steel", author="li")
+        reached = await owner.fetchval("SELECT pg_current_wal_lsn()")
+        async with connection(standby.dsn(database)) as there:
+            await until(lambda: there.fetchval("SELECT pg_last_wal_replay_lsn() >= $1", reached))
+        async with connection(as_login(standby.dsn(database), name, "pw")) as tenant:
+            assert {row[0] for row in await tenant.fetch("SELECT enterprise FROM report.energy_15m")} == {"steel"}
+            for statement in WRITES:
+                with pytest.raises(asyncpg.PostgresError):
+                    await tenant.execute(statement)
+            await tenant.execute("SET statement_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ")
+            assert await tenant.fetchval("SELECT count(*) FROM report.energy_15m") == 4
+            await owner.execute("UPDATE core.energy_15m SET amount = amount + 1")
+            await owner.execute("VACUUM core.enterprise")
+            assert await owner.fetchval("SELECT bool_and(backend_xmin IS NULL) FROM pg_stat_replication")
+            began = time.monotonic()
+            await owner.execute("ALTER TABLE core.energy_15m ADD COLUMN spare int")
+            assert time.monotonic() - began < 2

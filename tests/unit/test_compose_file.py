@@ -26,6 +26,7 @@ OTHERS = {
         "POSTGRES_INITDB_ARGS",
         "PGDATA",
     },
+    "standby": {"PRIMARY", "REPLICATOR_PASSWORD_FILE", "PGDATA"},
     "mosquitto": set[str](),
 }
 """Variables that the images of others read, after their documentation."""
@@ -94,6 +95,7 @@ def test_images_are_pinned_by_an_exact_tag() -> None:
     images = {name: interpolated(each["image"], {}) for name, each in services().items() if name not in own()}
     assert images == {
         "timescaledb": "timescale/timescaledb-ha:pg17.11-ts2.29.2",
+        "standby": "timescale/timescaledb-ha:pg17.11-ts2.29.2",
         "mosquitto": "eclipse-mosquitto:2.0.22",
         "grafana": "grafana/grafana:13.2.2",
     }
@@ -107,7 +109,8 @@ def test_an_operator_may_pin_every_image_of_others_by_its_digest() -> None:
     digest = "@sha256:" + "0" * 64
     for name, service in services().items():
         if name not in own():
-            assert interpolated(service["image"], {f"{name.upper()}_DIGEST": digest}).endswith(digest), name
+            variable = "TIMESCALEDB_DIGEST" if name == "standby" else f"{name.upper()}_DIGEST"
+            assert interpolated(service["image"], {variable: digest}).endswith(digest), name
         else:
             assert service["build"]["args"] == {"PYTHON_DIGEST": "${PYTHON_DIGEST:-}"}
     assert (ROOT / "Dockerfile").read_text("utf-8").startswith("# Tanfeng in two stages")
@@ -140,15 +143,18 @@ def test_networks_join_only_those_that_speak_with_one_another() -> None:
     joined: dict[str, set[str]] = {}
     for name, service in services().items():
         for network in service["networks"]:
-            joined.setdefault(network, set()).add(name)
+            joined.setdefault(interpolated(network, {}), set()).add(name)
     assert joined["meters"] == {"mosquitto"}
     assert joined["api"] == {"api"}
     assert joined["web"] == {"grafana"}
     assert joined["out"] == {"evaluate"}
     assert joined["charts"] == {"timescaledb", "grafana"}
+    assert joined["copy"] == {"standby"}
+    grafana = {interpolated(each, {"GRAFANA_NETWORK": "copy"}) for each in services()["grafana"]["networks"]}
+    assert grafana == {"copy", "web"}
     assert joined["data"] & joined["meters"] == set()
-    assert joined["data"] == {"timescaledb", "migrate", "logins", "ingest", "evaluate", "maintain", "api", "doctor",
-                              "registry"}  # fmt: skip
+    assert joined["data"] == {"timescaledb", "standby", "migrate", "logins", "ingest", "evaluate", "maintain", "api",
+                              "doctor", "registry"}  # fmt: skip
     assert joined["mqtt"] == {"mosquitto", "ingest", "evaluate", "doctor", "simulators"}
 
 
@@ -171,7 +177,7 @@ def test_programs_run_without_rights_and_come_back() -> None:
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
         assert "no-new-privileges:true" in service["security_opt"]
         assert service["restart"] == ("no" if name in once else "unless-stopped"), name
-    checked = {"timescaledb", "mosquitto", "ingest", "evaluate", "api", "grafana"}
+    checked = {"timescaledb", "standby", "mosquitto", "ingest", "evaluate", "api", "grafana"}
     assert {name for name, each in services().items() if "healthcheck" in each} == checked
     assert "USER 10001" in (ROOT / "Dockerfile").read_text("utf-8")
 
