@@ -74,6 +74,11 @@ def write_broker_files(
     ]
 
 
+def enterprises_of(folder: Path) -> list[str]:
+    """Users in the files that are no program's."""
+    return sorted(set(_read(folder / "passwords")) - set(RIGHTS))
+
+
 def _credential(folder: Path, code: str, *, anew: bool) -> str:
     """A new password of an enterprise, kept for handing it over with a client id; those there stay, unless `anew`."""
     file = folder / "credentials" / code

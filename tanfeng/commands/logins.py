@@ -13,7 +13,7 @@ from services.store import access, sessions
 from services.store.queries import SQL
 from services.store.registry_offline import read_offline
 from services.store.visit import visit
-from tanfeng.broker_access import write_broker_files
+from tanfeng.broker_access import enterprises_of, write_broker_files
 from tanfeng.commands.migrate import database_dsn
 
 Dsn = Annotated[str, typer.Option(help="PostgreSQL, as owner; default: TANFENG_DATABASE_DSN")]
@@ -39,6 +39,9 @@ def broker_command(
     registry: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Enterprises of this file, not the database's")
     ] = None,
+    keep_enterprises: Annotated[
+        bool, typer.Option("--keep-enterprises", help="企业照旧 those that the files have; asks no database")
+    ] = False,
     program: Annotated[
         list[str] | None, typer.Option(metavar="USER=FILE", help="A program's broker user and its password's file")
     ] = None,
@@ -53,7 +56,10 @@ def broker_command(
     credentials/CODE, and a client id that nobody can guess, in credentials/CODE.client-id; those who have one keep it;
     an enterprise that is gone may no longer connect. Afterwards let Mosquitto read them again: SIGHUP.
     """
-    codes = sorted(read_offline(registry).enterprises) if registry else asyncio.run(_enterprises(database_dsn(dsn)))
+    if keep_enterprises:
+        codes = enterprises_of(folder)
+    else:
+        codes = sorted(read_offline(registry).enterprises) if registry else asyncio.run(_enterprises(database_dsn(dsn)))
     for line in write_broker_files(folder, codes, _programs(program or []), renew or []):
         typer.echo(line)
 
