@@ -125,7 +125,7 @@ class MemoryBooks:
         breaks = [
             when
             for (kind, when), event in self.events.items()
-            if kind is EventKind.BREAK and when <= at and event.suspect.startswith(("scale", "ratio"))
+            if kind is EventKind.BREAK and when <= at and event.suspect.startswith(("scale", "ratio", "zone"))
         ]
         return bool(breaks) and not self.policy.acts_between(max(breaks), at)
 

@@ -51,7 +51,10 @@ def seems_scaled(rules: Any, base: tuple[int, int, str], at: int, value: int) ->
     scales += [(factor, 50) for ratio in TRANSFORMERS for factor in (Fraction(ratio), Fraction(1, ratio))]
     for factor, least in scales:
         digit = round(rules.step / factor) + 1
-        off = round(value / factor) - base[1]
+        whole = value
+        if rules.modulus is not None and least * (bound + digit) * factor <= rules.modulus:
+            whole += rules.modulus * max(0, round((base[1] * factor - value) / rules.modulus))
+        off = round(whole / factor) - base[1]
         low = -digit if rules.kind == "total_increasing" else -digit - bound
         if low <= off <= bound + digit and base[1] >= least * (bound + digit):
             return True
@@ -398,10 +401,9 @@ class NaiveFold:
             self.overrule(before)
             rest = run
         else:
-            scaled = verdict == "scaled" or (
-                self.from_standstill(at, value) is None and seems_scaled(rules, base, at, value)
-            )
-            self.level_breaks(at, value, rules, scaled=scaled)
+            scaled = verdict == "scaled" or seems_scaled(rules, base, at, value)
+            off_zone = self.from_standstill(at, value) is None and self.seems_off_zone(base, run)
+            self.level_breaks(at, value, rules, scaled=scaled or off_zone)
         self.runs = []
         for at, value, _ in rest:
             rules = self.policy.rules_at(at)
@@ -412,6 +414,16 @@ class NaiveFold:
             self.outcome[at] = "confirmed"
         for at, *_ in settled:
             self.events.pop(("held", at), None)
+
+    @staticmethod
+    def seems_off_zone(base: tuple[int, int, str], run: list[tuple[int, int, int]]) -> bool:
+        """Whether the run's own mean makes the way to it whole half-hours, one to fourteen hours, longer or shorter."""
+        if run[-1][2] <= run[0][2]:
+            return False
+        usual = Fraction(run[-1][2] - run[0][2], run[-1][0] - run[0][0])
+        missing = (run[0][1] - base[1]) / usual - (run[0][0] - base[0])
+        offs = (sign * half * 1800 * 10**6 for half in range(2, 29) for sign in (1, -1))
+        return any(abs(missing - off) <= 60 * 10**6 for off in offs)
 
     def before_base(self) -> tuple[int, int, str] | None:
         """The baseline before the present one, where the present one was read and was no way out of a standstill."""

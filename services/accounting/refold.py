@@ -44,7 +44,7 @@ class Before(NamedTuple):
     flat_at: int
     """Since when the register shows its level (`standstills.began`)."""
     is_doubted: bool = False
-    """Whether a break that looks like a change of scale is before it, and no act since."""
+    """Whether a break that casts doubt on what follows is before it (`suspicion.casts_doubt`), and no act since."""
 
 
 @dataclass(slots=True)

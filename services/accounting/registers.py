@@ -30,7 +30,7 @@ from services.accounting.legs import (
     segment_of,
 )
 from services.accounting.state import Event, EventKind, Level, Origin, Outcome, Run, Segment, Verdict
-from services.accounting.suspicion import STUCK, scale_of, zone_of
+from services.accounting.suspicion import STUCK, casts_doubt, scale_of, zone_of
 from services.model import Kind, OnFall
 
 if TYPE_CHECKING:
@@ -378,8 +378,8 @@ class Registers:
             booked = segment.amount
         self.effects.events[EventKind.BREAK, first.at] = judgement._replace(shift=first.value - base.value - booked)
         self._end_standstill(first.at)
-        state, is_scaled = self.state, judgement.suspect.startswith(("scale", "ratio"))
-        is_doubted = is_scaled or base.origin is Origin.DOUBTED
+        state = self.state
+        is_doubted = casts_doubt(judgement.suspect) or base.origin is Origin.DOUBTED
         state.base = Level(first.at, first.value, Origin.DOUBTED if is_doubted else Origin.READING)
         state.previous, state.runs = base, []
         self.shown.restart(first.at)

@@ -16,7 +16,7 @@ class Origin(IntEnum):
     ASSUMED = 2
     """The last level before an act that declared none; what is booked from it is estimated."""
     DOUBTED = 3
-    """Read, but after a break that looks like a change of scale: estimated until an act says what it was."""
+    """Read, but after a break that looks like a change of scale or zone: estimated until an act says what it was."""
 
 
 class Level(NamedTuple):

@@ -45,13 +45,20 @@ def scale_of(base: Level, at: int, value: int, rules: Rules) -> str:
         return ""
     for word, factor in _factors():
         coarse = round(rules.step / factor) + 1
-        rise = round(value / factor) - base.value
+        reach = _LEAST_BOUNDS[word] * (bound + coarse)
+        rise = round((value + _turns(base, value, factor, reach, rules)) / factor) - base.value
         least = -bound if rules.kind is Kind.TOTAL else 0
-        is_chance = base.value < _LEAST_BOUNDS[word] * (bound + coarse)
-        if least - coarse <= rise <= bound + coarse and not is_chance:
+        if least - coarse <= rise <= bound + coarse and base.value >= reach:
             is_whole_part = word == "ratio" or factor == 1 / _MJ_IN_KWH
             return f"{word} {f'1/{_text(1 / factor)}' if factor < 1 and is_whole_part else _text(factor)}"
     return ""
+
+
+def _turns(base: Level, value: int, factor: Fraction, reach: int, rules: Rules) -> int:
+    """What a scaled register lost by turning over; 0 where its turns are too short to tell anything by the rest."""
+    if rules.modulus is None or reach * factor > rules.modulus:
+        return 0
+    return max(0, round((base.value * factor - value) / rules.modulus)) * rules.modulus
 
 
 def scale_beside(base: Level | None, value: int) -> str:
@@ -62,6 +69,11 @@ def scale_beside(base: Level | None, value: int) -> str:
         if Fraction(1, 2) < Fraction(value, base.value) / power < Fraction(2):
             return f"scale {_text(power)}"
     return ""
+
+
+def casts_doubt(suspect: str) -> bool:
+    """Whether what a register shows after a break with this suspicion cannot be taken for measured."""
+    return suspect.startswith(("scale", "ratio", "zone"))
 
 
 def zone_of(rise: int, elapsed: int, usual: int, usual_elapsed: int) -> str:

@@ -156,6 +156,24 @@ def test_a_change_of_scale_or_ratio_is_named(factor: str, suspect: str) -> None:
     assert set(events(fold).values()) == {suspect}
 
 
+def test_a_scaled_register_that_turned_over_is_named() -> None:
+    """Ten times a level near the modulus is shown without its first digit."""
+    whole = Version(
+        max_rate=Decimal(25),
+        resolution=Decimal("0.01"),
+        modulus=Decimal(1_000_000),
+        interval_us=QUARTER_US,
+        gap_us=4 * QUARTER_US,
+        slack_us=60_000_000,
+        noise=Decimal("0.01"),
+    )
+    fold = Fold(compile_policy(Kind.TOTAL_INCREASING, [whole]))
+    levels = [Decimal("999620.36") + n * Decimal("0.5") for n in range(12)]
+    shown = [level if n < 6 else level * 10 % 1_000_000 for n, level in enumerate(levels)]
+    fold.take_all((n * QUARTER_US, int(level * KWH)) for n, level in enumerate(shown))
+    assert events(fold) == {"break": "scale 10"}
+
+
 def test_a_clock_behind_by_whole_half_hours_is_named() -> None:
     """Eight hours more than a quarter-hour holds, at the usual rate."""
     levels = [10_000 + 25 * n for n in range(9)]

@@ -75,14 +75,14 @@ ORDER BY r.read_at DESC LIMIT $3;
 
 -- name: standing
 -- Of baselines: where the standstill that holds one began, as far as that is written down, and the last break before it
--- that looks like a change of scale.
+-- that casts doubt on what follows.
 SELECT w.register_id,
        greatest((SELECT max(s.started_at) FROM core.standstill s
                  WHERE s.register_id = w.register_id AND s.started_at <= w.at AND s.ended_at >= w.at),
                 CASE WHEN st.flat_at <= w.at THEN st.flat_at END) AS flat_at,
        (SELECT max(e.read_at) FROM core.event e
         WHERE e.register_id = w.register_id AND e.kind = 'break' AND e.read_at <= w.at
-          AND (e.suspect LIKE 'scale%' OR e.suspect LIKE 'ratio%')) AS doubted_from
+          AND (e.suspect LIKE 'scale%' OR e.suspect LIKE 'ratio%' OR e.suspect LIKE 'zone%')) AS doubted_from
 FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, at)
 JOIN core.register_state st USING (register_id);
 
