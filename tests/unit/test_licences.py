@@ -66,12 +66,21 @@ def test_what_is_not_installed_is_not_judged_well(pinned: str, words: str, tmp_p
     assert words in done.stderr
 
 
-def test_an_audit_without_a_database_of_faults_says_that_it_looked_nothing_up(tmp_path: Path) -> None:
-    """It does not end well: nothing found is another thing than nothing sought."""
+@pytest.mark.parametrize(
+    ("said", "code", "ends"),
+    [
+        ("connection refused", 1, 3),
+        ("No known vulnerabilities found\nrich  Dependency not found on PyPI and could not be audited", 0, 3),
+        ("Found 1 known vulnerability in 1 package", 1, 1),
+        ("No known vulnerabilities found", 0, 0),
+    ],
+)
+def test_faults_that_were_not_looked_up_are_not_called_none(said: str, code: int, ends: int, tmp_path: Path) -> None:
+    """Nothing found is another thing than nothing sought: without its database the audit does not end well."""
     failing = tmp_path / "pip-audit"
-    failing.write_text("#!/bin/sh\necho 'connection refused' >&2\nexit 1\n")
+    failing.write_text(f"#!/bin/sh\necho '{said}'\nexit {code}\n")
     failing.chmod(0o755)
     env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run((AUDIT,), capture_output=True, text=True, check=False, env=env)
-    assert done.returncode == 3
-    assert "NOT looked up" in done.stderr
+    assert done.returncode == ends
+    assert ("NOT looked up" in done.stderr) is (ends == 3)
