@@ -7,6 +7,7 @@ delivered after the other side has taken it: after a crash in between it is sent
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from services.store.pool import Connection
 
 EVERY_S: Final = 1.0
+FIRST_PAUSE_S: Final = 1.0
+"""After a failure; twice as long after each that follows, up to the longest."""
 LONGEST_PAUSE_S: Final = 60.0
 LONGEST_S: Final = 30.0
 """A statement that takes longer is ended; a server that does not end it is lost."""
@@ -67,6 +70,7 @@ async def _fill(pool: outbox.Pool, config: Config, stop: asyncio.Event) -> None:
     while not stop.is_set():
         with away_problems():
             async with pool.acquire() as con:
+                await outbox.bound(con, list(config.targets))
                 await enqueue(con, config)
         await _sleep(stop, EVERY_S)
 
@@ -99,17 +103,21 @@ async def _enqueue_digests(con: Connection, config: Config, now: int) -> int:
 
 
 async def _empty(pool: outbox.Pool, target: Target, channel: Channel, stop: asyncio.Event) -> None:
-    pause = EVERY_S
+    """Send message after message; after a failure pause, but not for what is more severe than what failed."""
+    pause, resumes_at, below = FIRST_PAUSE_S, 0.0, outbox.RANKS
     try:
         while not stop.is_set():
+            if time.monotonic() >= resumes_at:
+                below = outbox.RANKS
             with away_problems():
-                went = await send_next(pool, target, channel)
-            if went is None:
+                message = await _claim(pool, target, below)
+                went = None if message is None else await _send(pool, target, channel, message)
+            if message is None:
                 await _sleep(stop, EVERY_S)
             elif went:
-                pause = EVERY_S
+                pause, resumes_at = FIRST_PAUSE_S, 0.0
             else:
-                await _sleep(stop, pause)
+                resumes_at, below = time.monotonic() + pause, min(below, message.rank)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
     finally:
         await channel.close()
@@ -117,10 +125,16 @@ async def _empty(pool: outbox.Pool, target: Target, channel: Channel, stop: asyn
 
 async def send_next(pool: outbox.Pool, target: Target, channel: Channel) -> bool | None:
     """Send the target's next message: whether it was taken; None if none is due, or the minute's share is used up."""
+    message = await _claim(pool, target, outbox.RANKS)
+    return None if message is None else await _send(pool, target, channel, message)
+
+
+async def _claim(pool: outbox.Pool, target: Target, below: int) -> outbox.Message | None:
     async with pool.acquire() as con:
-        message = await outbox.claim(con, target.name, target.per_minute)
-    if message is None:
-        return None
+        return await outbox.claim(con, target.name, target.per_minute, below)
+
+
+async def _send(pool: outbox.Pool, target: Target, channel: Channel, message: outbox.Message) -> bool:
     problem = ""
     try:
         await channel.send(message.content)

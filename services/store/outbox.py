@@ -10,6 +10,8 @@ from services.store.alerts import alert_of
 from services.store.queries import SQL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import asyncpg
 
     from services.alerting.model import Alert
@@ -21,6 +23,8 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 LEASE_S: Final = 120.0
 """A message claimed for longer belongs to a sender that died."""
 LONGEST_RETRY_S: Final = 300.0
+RANKS: Final = 3
+"""Severities, from critical (0) on; a digest counts as the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,13 @@ class Message:
     number: int
     content: dict[str, Any]
     attempts: int
+
+    @property
+    def rank(self) -> int:
+        """How severe it is; 0 is critical."""
+        severities = ("critical", "warning", "notice")
+        severity = self.content.get("severity")
+        return severities.index(severity) if severity in severities else RANKS - 1
 
 
 async def candidates(con: Connection, now: int) -> list[tuple[Alert, list[tuple[str, str, str, int | None]]]]:
@@ -51,9 +62,17 @@ async def put(con: Connection, target: str, alert_id: int | None, kind: str, onc
     return len(await con.fetch(SQL["outbox_put"], target, alert_id, kind, once, content))
 
 
-async def claim(con: Connection, target: str, per_minute: int) -> Message | None:
-    """The target's next message, claimed; None if none is due or its share of this minute is used up."""
-    row = await con.fetchrow(SQL["outbox_claim"], target, per_minute, LEASE_S)
+async def bound(con: Connection, targets: Sequence[str]) -> None:
+    """Correct what was dated in the future by a clock that was ahead: it would hold up pace and repeats until then."""
+    await con.execute(SQL["outbox_bound"], targets)
+
+
+async def claim(con: Connection, target: str, per_minute: int, below: int = RANKS) -> Message | None:
+    """The target's next message of a rank below `below`, claimed; None if none is due or its minute's share is used up.
+
+    Of one alert the earlier message goes first, so that nothing is over before it was told; else the more severe.
+    """
+    row = await con.fetchrow(SQL["outbox_claim"], target, per_minute, LEASE_S, LONGEST_RETRY_S, below)
     return None if row is None else Message(row["notification_id"], json.loads(row["content"]), row["attempts"])
 
 

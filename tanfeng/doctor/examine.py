@@ -27,6 +27,7 @@ from tanfeng.doctor import (
     jobs,
     keeping,
     listening,
+    notifications,
     queue,
     steps,
     tenants,
@@ -127,6 +128,10 @@ async def _tenants(con: Connection, _place: Place) -> list[Finding]:
     return tenants.tenants(await limits.found(con), number)
 
 
+async def _outbox(con: Connection, _place: Place) -> list[Finding]:
+    return [notifications.waiting(await con.fetch(SQL["outbox_waiting"]), _now_us())]
+
+
 async def _sessions(con: Connection, _place: Place) -> list[Finding]:
     return [*jobs.sessions(await con.fetch(SQL["doctor_slots"])), jobs.guessable(await sessions.guessable(con))]
 
@@ -143,6 +148,7 @@ _QUESTIONS = {
     "jobs": _jobs,
     "maintenance": _maintenance,
     "evaluate": _evaluator,
+    "outbox": _outbox,
     "sessions": _sessions,
     "tenants": _tenants,
     "broker told": _told,

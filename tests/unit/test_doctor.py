@@ -12,7 +12,18 @@ import pytest
 from services.model import HOUR_US, SECOND_US
 from services.settings import Settings
 from services.store.diagnosis import Schema
-from tanfeng.doctor import broker_config, certificate, clocks, disk, jobs, keeping, listening, queue, versions
+from tanfeng.doctor import (
+    broker_config,
+    certificate,
+    clocks,
+    disk,
+    jobs,
+    keeping,
+    listening,
+    notifications,
+    queue,
+    versions,
+)
 from tanfeng.doctor.der import not_after
 from tanfeng.doctor.finding import Finding, Level, Words, well
 from tanfeng.doctor.queue import Depth
@@ -116,6 +127,16 @@ def test_maintenance_and_evaluator_by_age() -> None:
     assert [jobs.maintenance(each, NOW).level for each in runs] == ["warning", "error", "warning", "ok"]
     ages = [None, NOW - 61 * SECOND_US, NOW - 5 * SECOND_US]
     assert [jobs.evaluator(at, NOW).level for at in ages] == ["error", "error", "ok"]
+
+
+def test_notifications_that_are_not_taken_are_named_with_their_problem() -> None:
+    """A minute's pace is no problem; a quarter of an hour is."""
+    rows = [{"target": "duty", "waiting": 65, "since": NOW - 600 * SECOND_US, "problem": "the other side answered 500"}]
+    assert notifications.waiting(rows, NOW).level == "ok"
+    found = notifications.waiting(rows, NOW + 600 * SECOND_US)
+    assert found.level == "error"
+    assert "duty: 65 × the other side answered 500" in found.what.en
+    assert notifications.waiting([], NOW).level == "ok"
 
 
 def test_a_policy_of_timescaledb_is_named_with_the_call_that_removes_it() -> None:
