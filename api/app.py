@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from api.door import LOOPBACK, Door, token_of
 from api.limits import Limits
 from api.params import PARAMETERS, ParameterError, ask_of
 from api.render import body
+from services import sd_notify
 from services.errors import TanfengError
 from services.store import figure_rows
 from services.store.figure_rows import Ask
@@ -50,7 +52,11 @@ def create_app(settings: Settings) -> FastAPI:
         dsn = settings.database_dsn.get_secret_value()
         async with open_reader(dsn, anonymous_role=settings.api_anonymous_role) as reader:
             app.state.reader = reader
+            stop = asyncio.Event()
+            telling = asyncio.create_task(sd_notify.supervised(lambda: True, lambda: True, stop))
             yield
+            stop.set()
+            await telling
 
     app = FastAPI(title="Tanfeng 碳峰", version="1", lifespan=lifespan)
     app.get("/healthz")(healthz)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ingest import packets
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Sequence
 
     from ingest.inbox import Aside, Inbox
@@ -60,6 +60,12 @@ class Connection(asyncio.Protocol):
         self._logged_in = False
         self._leaving = False
         self._tick: asyncio.TimerHandle | None = None
+
+    @property
+    def certificate_ends_s(self) -> float:
+        """When the broker's certificate ends, in seconds since 1970; 0 without TLS."""
+        shown = None if self._transport is None else self._transport.get_extra_info("peercert")
+        return float(ssl.cert_time_to_seconds(shown["notAfter"])) if shown else 0.0
 
     # --- asyncio's side
 

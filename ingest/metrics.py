@@ -44,6 +44,11 @@ class Metrics:
         self.queue_messages = Gauge("tanfeng_ingest_queue_messages", "Messages held, not acknowledged", registry=of)
         self.queue_bytes = Gauge("tanfeng_ingest_queue_bytes", "Payload bytes of the messages held", registry=of)
         self.is_paused = Gauge("tanfeng_ingest_paused", "1 while reading from the broker is stopped", registry=of)
+        self.certificate_ends = Gauge(
+            "tanfeng_ingest_broker_certificate_ends_seconds",
+            "When the broker's certificate ends, in seconds since 1970; 0 without TLS",
+            registry=of,
+        )
         connected = Gauge("tanfeng_ingest_connected", "1 while connected", ["to"], registry=of)
         connected.labels("database").set_function(lambda: self.database.is_here)
         connected.labels("broker").set_function(lambda: self.broker.is_here)

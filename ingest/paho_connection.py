@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from typing import TYPE_CHECKING, Final
 
 from paho.mqtt.client import Client
@@ -63,6 +64,13 @@ class PahoConnection:
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
         self._client.on_socket_close = self._on_socket_close
+
+    @property
+    def certificate_ends_s(self) -> float:
+        """When the broker's certificate ends, in seconds since 1970; 0 without TLS."""
+        socket = self._client.socket()
+        shown = socket.getpeercert() if isinstance(socket, ssl.SSLSocket) else None
+        return float(ssl.cert_time_to_seconds(str(shown["notAfter"]))) if shown else 0.0
 
     # --- the inbox's side
 

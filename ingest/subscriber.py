@@ -134,6 +134,7 @@ class Subscriber:
             self.watch.begin()
         aside = of_meters if self.watch is None else self.watch.sift
         self.connection, has_session = await connect(self._broker, client_id, self._inbox, aside=aside)
+        self._metrics.certificate_ends.set(self.connection.certificate_ends_s)
         await self._subscribe(self.connection, has_session=has_session)
         self.subscribed.set()
         self._metrics.broker.back()

@@ -124,6 +124,13 @@ class Settings(BaseSettings):
     minute_days: Annotated[int, Field(ge=0, description="Ingest's counts by the minute; 0 = for ever")] = 400
     maintain_every_s: Annotated[float, Field(gt=0, description="How often maintenance looks for what is due")] = 3600.0
 
+    heartbeat_url: SecretStr = Field(
+        SecretStr(""),
+        description="Asked for by `tanfeng evaluate` while all is well: a dead man's switch",
+    )
+    heartbeat_every_s: Annotated[
+        float, Field(ge=1, description="How often; the switch should wait some times longer")
+    ] = 60.0
     notify_file: Path | None = Field(
         None, description="Targets and routes of notifications; default: alerts go to their MQTT topics only"
     )

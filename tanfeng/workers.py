@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from services import sd_notify
 from tanfeng.embedded.child import Child
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ async def run_workers(command: tuple[str, ...], number: int) -> int:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    telling = asyncio.create_task(sd_notify.supervised(lambda: True, lambda: True, stop))
     keepers = [asyncio.create_task(_keep((*command, str(index)), stop)) for index in range(number)]
     codes = await asyncio.gather(*keepers)
+    stop.set()
+    await telling
     return max(codes)
 
 

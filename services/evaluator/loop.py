@@ -50,6 +50,8 @@ class Evaluator:
         self.rounds = 0
         self.well_at = 0.0
         """When the latest round ended in which every look succeeded and the clock was believed (monotonic; 0: none)."""
+        self.alive_at = time.monotonic()
+        """When it last finished a look, or found the database away (monotonic)."""
         self.failures: dict[str, int] = {}
         self._dsn = dsn
         self._stop = stop
@@ -73,6 +75,7 @@ class Evaluator:
             except StoreAwayError as problem:
                 pause = self._backoff.next_s()
                 _log.warning("database away", problem=str(problem), retry_s=round(pause, 1))
+                self.alive_at = time.monotonic()
                 await self._sleep(pause)
 
     async def _connected(self) -> None:
@@ -108,6 +111,7 @@ class Evaluator:
                 steps += await self._look(con, version)
         self.rounds += 1
         self._backoff.reset()
+        self.alive_at = time.monotonic()
         if not self._failed:
             self.well_at = time.monotonic()
         if steps:
@@ -125,6 +129,7 @@ class Evaluator:
     async def _look(self, con: Session, version: RuleVersion) -> int:
         name = version.rule.name
         self._wanted[name] = False
+        self.alive_at = time.monotonic()
         self._looked[name] = time.monotonic()
         try:
             looked = await look_once(con, version)

@@ -23,6 +23,8 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 LEASE_S: Final = 120.0
 """A message claimed for longer belongs to a sender that died."""
 LONGEST_RETRY_S: Final = 300.0
+STUCK_S: Final = 900.0
+"""A message that waits longer is not behind others of its minute: its target does not take it."""
 RANKS: Final = 3
 """Severities, from critical (0) on; a digest counts as the least."""
 
@@ -85,6 +87,12 @@ async def failed(con: Connection, message: Message, problem: str) -> None:
     """It was not taken: try again, later each time."""
     retry_s = min(LONGEST_RETRY_S, 2.0 ** min(message.attempts, 10))
     await con.execute(SQL["outbox_failed"], message.number, problem, retry_s)
+
+
+async def is_moving(con: Connection) -> bool:
+    """Whether every target takes its messages."""
+    moving: bool = await con.fetchval(SQL["outbox_is_moving"], STUCK_S)
+    return moving
 
 
 async def waiting(con: Connection) -> list[Row]:

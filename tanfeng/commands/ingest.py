@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from ingest import logs
-from ingest.worker import run
+from ingest.worker import Worker
+from services import sd_notify
 from services.settings import Settings
 from tanfeng.workers import run_workers
 
@@ -47,4 +48,10 @@ async def _one(settings: Settings, slot: int | None, workers: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run(settings, slot=slot, workers=workers, stop=stop)
+    worker = Worker(settings, slot=slot, workers=workers, stop=stop)
+    telling = asyncio.create_task(sd_notify.supervised(lambda: worker.metrics.broker.is_here, lambda: True, stop))
+    try:
+        await worker.run()
+    finally:
+        stop.set()
+        await telling

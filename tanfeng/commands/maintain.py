@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest import logs
+from services import sd_notify
 from services.errors import TanfengError
 from services.settings import Settings
 from services.store.maintenance import Limits, Run, maintain
@@ -94,6 +95,7 @@ async def _maintained(dsn: str, limits: Limits, every_s: float) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    telling = asyncio.create_task(sd_notify.supervised(lambda: True, lambda: True, stop))
     while not stop.is_set():
         try:
             _tell(await _once(dsn, limits))
@@ -101,6 +103,7 @@ async def _maintained(dsn: str, limits: Limits, every_s: float) -> None:
             _log.warning("database away", problem=str(problem), retry_s=every_s)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), every_s)
+    await telling
 
 
 def _tell(runs: Sequence[Run] | None) -> None:

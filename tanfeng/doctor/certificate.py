@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from tanfeng.doctor.der import not_after
 from tanfeng.doctor.finding import error, warning, well
@@ -22,6 +23,16 @@ RENEW: Final = (
     "换上新证书后让 Mosquitto 重读（SIGHUP），见 docs/operations/production.md 的“证书”。",
     "Put a new certificate there and let Mosquitto read it (SIGHUP); docs/operations/production.md, Certificates.",
 )
+
+
+RENEW_DATABASE: Final = (
+    "换上新的 server.crt、server.key 后让 PostgreSQL 重读：SELECT pg_reload_conf();",
+    "Put a new server.crt and server.key there and let PostgreSQL read them: SELECT pg_reload_conf();",
+)
+HERE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+POSTGRES_PORT: Final = 5432
+SSL_REQUEST: Final = (8).to_bytes(4, "big") + (80_877_103).to_bytes(4, "big")
+"""PostgreSQL's own word before TLS begins."""
 
 
 async def certificate(broker: Broker, authority: str | None, now: datetime) -> list[Finding]:
@@ -63,6 +74,36 @@ async def _hand_shake(broker: Broker, context: ssl.SSLContext) -> bytes:
             await writer.wait_closed()
 
 
+async def of_database(dsn: str, now: datetime) -> list[Finding]:
+    """The certificate of each of the database's hosts, or that the connection is in clear text.
+
+    Raises:
+        OSError: One cannot be reached, or does not speak PostgreSQL's protocol.
+    """
+    hosts = urlsplit(dsn).netloc.rpartition("@")[2].split(",")
+    return [each for host in hosts if host and not host.startswith("/") for each in await _of_host(host, now)]
+
+
+async def _of_host(place: str, now: datetime) -> list[Finding]:
+    parts = urlsplit(f"//{place}")
+    host, port = parts.hostname or "127.0.0.1", parts.port or POSTGRES_PORT
+    async with asyncio.timeout(ANSWER_S):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(SSL_REQUEST)
+            if await reader.readexactly(1) != b"S":
+                return [] if host in HERE else [_database_clear(host)]
+            unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE  # to look only: nothing is sent
+            await writer.start_tls(unchecked)
+            der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            return [lasting("database certificate", not_after(der), now, RENEW_DATABASE)]
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
 def trust(refusal: str) -> Finding:
     """Whether a client of ours connects."""
     if not refusal:
@@ -83,20 +124,20 @@ def trust(refusal: str) -> Finding:
     )
 
 
-def lasting(check: str, end: datetime, now: datetime) -> Finding:
+def lasting(check: str, end: datetime, now: datetime, renew: tuple[str, str] = RENEW) -> Finding:
     """How long a certificate still holds."""
     days = (end - now).total_seconds() / 86_400
     until = end.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     if days <= 0:
-        return error(check, (f"已于 {until} 过期。", f"It ended on {until}."), RENEW)
+        return error(check, (f"已于 {until} 过期。", f"It ended on {until}."), renew)
     said = (f"{until} 到期，还有 {days:.0f} 天。", f"It ends on {until}, in {days:.0f} days.")
     if days < ERROR_DAYS:
-        return error(check, said, RENEW)
-    return warning(check, said, RENEW) if days < WARNING_DAYS else well(check, *said)
+        return error(check, said, renew)
+    return warning(check, said, renew) if days < WARNING_DAYS else well(check, *said)
 
 
 def _clear(host: str) -> Finding:
-    if host in ("127.0.0.1", "::1", "localhost"):
+    if host in HERE:
         return well("certificate", "代理在本机，不用 TLS。", "the broker is on this machine, without TLS.")
     return warning(
         "certificate",
@@ -104,5 +145,16 @@ def _clear(host: str) -> Finding:
         (
             "TANFENG_BROKER_URL 改为 mqtts://，见 docs/operations/production.md。",
             "Set TANFENG_BROKER_URL to mqtts://…; docs/operations/production.md.",
+        ),
+    )
+
+
+def _database_clear(host: str) -> Finding:
+    return warning(
+        "database certificate",
+        (f"到数据库 {host} 的连接不加密。", f"The connection to the database at {host} is in clear text."),
+        (
+            "PostgreSQL 设 ssl = on 与证书；或只经本机、专网连接。",
+            "Set ssl = on with a certificate in PostgreSQL; or connect over this machine or a network of its own only.",
         ),
     )

@@ -97,6 +97,14 @@ async def _schema(con: Connection, _place: Place) -> list[Finding]:
     return [schema, *([] if schema.fix else [versions.books(await diagnosis.books(con))])]
 
 
+async def _tls(_con: Connection, place: Place) -> list[Finding]:
+    dsn = place.settings.database_dsn.get_secret_value()
+    try:
+        return await certificate.of_database(dsn, datetime.now(tz=UTC))
+    except (OSError, asyncio.IncompleteReadError) as problem:
+        return [_away("database certificate", str(problem) or type(problem).__name__, "TANFENG_DATABASE_DSN")]
+
+
 async def _clocks(con: Connection, _place: Place) -> list[Finding]:
     before = _now_us()
     there = await diagnosis.clock(con)
@@ -143,6 +151,7 @@ async def _told(con: Connection, _place: Place) -> list[Finding]:
 _QUESTIONS = {
     "server": _server,
     "schema": _schema,
+    "database certificate": _tls,
     "clock": _clocks,
     "steps": _steps,
     "jobs": _jobs,

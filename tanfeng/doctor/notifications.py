@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from services.model import SECOND_US, iso
+from services.store.outbox import STUCK_S
 from tanfeng.doctor.finding import error, well
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 
     from services.store.pool import Row
     from tanfeng.doctor.finding import Finding
-
-STUCK_S: Final = 900
-"""A message that waits longer is not behind others of its minute: its target does not take it."""
 
 
 def waiting(rows: Sequence[Row] | Sequence[Mapping[str, object]], now_us: int) -> Finding:

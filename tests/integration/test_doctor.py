@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,38 @@ async def test_a_certificate_that_ends_in_three_days_is_an_error_and_an_untruste
     assert (found["trust"].level, found["certificate"].level) == ("error", "error")
     assert "in 3 days" in found["certificate"].what.en
     assert "self-signed" in found["trust"].what.en
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[tuple[servers.Postgres, str]]:
+    """A server of this test alone, of a build that knows TLS, and a migrated database in it."""
+    programs = servers.timescale_programs()
+    with servers.postgres_server(programs, servers.TIMESCALE) as server, server.database(server.make_template()) as dsn:
+        yield server, dsn
+
+
+async def test_the_databases_certificate_is_looked_at_too(
+    own_postgres: tuple[servers.Postgres, str], tmp_path: Path, mosquitto: str
+) -> None:
+    """A real server with a certificate of its own that ends in 20 days; in clear text on this machine it has none."""
+    made(tmp_path, 20)
+    running, dsn = own_postgres
+    assert "database certificate" not in await look(place(dsn, mosquitto))
+    data, owner = running.server.data, running.server.data.stat()
+    for name in ("server.crt", "server.key"):
+        shutil.copy(tmp_path / name, data / name)
+        os.chown(data / name, owner.st_uid, owner.st_gid)
+        (data / name).chmod(0o600)
+    async with connection(dsn) as con:
+        await con.execute("ALTER SYSTEM SET ssl = on")
+        await con.execute("SELECT pg_reload_conf()")
+    found = await until(lambda: _certified(dsn, mosquitto))
+    assert (found.level, "in 20 days" in found.what.en) == ("warning", True)
+    assert "pg_reload_conf" in str(found.fix)
+
+
+async def _certified(dsn: str, mosquitto: str) -> Finding | None:
+    return (await look(place(dsn, mosquitto))).get("database certificate")
 
 
 async def test_servers_that_are_away_are_errors_and_the_rest_is_checked() -> None:

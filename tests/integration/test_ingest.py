@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import ssl
 import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -141,9 +142,13 @@ async def test_a_broker_with_tls_and_passwords(database: str, tls_broker: tuple[
         await until(lambda: "not authorised" in refused.metrics.broker.problem)
         stop.set()
         await task
-        async with worker(settings_for(database, url, broker_ca=ca)):
+        async with worker(settings_for(database, url, broker_ca=ca)) as running:
             await publish(url, [fleet.post(0, 0)], ca=ca)
             await until(lambda: holds(con, 1))
+            ends_s = running.metrics.registry.get_sample_value("tanfeng_ingest_broker_certificate_ends_seconds")
+            words = ("openssl", "x509", "-in", str(ca), "-noout", "-enddate")
+            said = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()  # noqa: ASYNC221
+            assert ends_s == ssl.cert_time_to_seconds(said.removeprefix("notAfter="))
 
 
 async def test_a_login_of_the_ingest_role_is_enough(database: str, broker: servers.MqttBroker) -> None:

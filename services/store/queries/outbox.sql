@@ -69,6 +69,11 @@ UPDATE core.notification SET
     not_before = clock_timestamp() + make_interval(secs => $3)
 WHERE notification_id = $1;
 
+-- name: outbox_is_moving
+-- Whether no message has waited longer than $1 seconds.
+SELECT NOT EXISTS (SELECT FROM core.notification
+                   WHERE delivered_at IS NULL AND created_at < clock_timestamp() - make_interval(secs => $1));
+
 -- name: outbox_waiting
 SELECT target, count(*) AS waiting, least(min(created_at), now()) AS since, max(attempts) AS attempts,
        (array_agg(problem ORDER BY notification_id DESC) FILTER (WHERE problem IS NOT NULL))[1] AS problem
