@@ -29,14 +29,15 @@ def decide_states(
     """The changes that follow from all there is to see now.
 
     Args:
-        observations: Everything the rule sees, one a subject; a subject that is not there is good.
+        observations: Everything the rule sees, one a subject; a subject that is not there is good. One that has an end
+            is over: it began and ended since the last look.
         open_alerts: By subject.
         closed: Resolved alerts by subject and `occurred_at`: the same thing seen again is reopened, and what is open
             never takes its moment.
         conduct: The rule's.
         now: By the database's clock.
     """
-    seen = {each.subject: each for each in observations}
+    seen = {each.subject: each for each in observations if each.ends_at is None}
     gone = [alert for subject, alert in open_alerts.items() if subject not in seen]
     changes = [_gone(alert, conduct, now) for alert in gone]
     for subject, each in seen.items():
@@ -47,7 +48,21 @@ def decide_states(
             begins_at = each.occurred_at if conduct.noted and same is None else alert.occurred_at
             change = _go_on(alert, each, begins_at, conduct, now)
         changes += [] if change is None else [change]
-    return changes
+    passed = [each for each in observations if each.ends_at is not None and each.subject not in open_alerts]
+    return [*changes, *(_passed(each, each.ends_at, conduct, now) for each in passed if _is_new(each, closed, conduct))]
+
+
+def _is_new(passed: Observation, closed: Mapping[tuple[str, int], Alert], conduct: Conduct) -> bool:
+    """Whether what began and ended since the last look lasted long enough, and was not raised before."""
+    lasted_us = (passed.ends_at or passed.occurred_at) - passed.occurred_at
+    return lasted_us >= conduct.duration_us and (passed.subject, passed.occurred_at) not in closed
+
+
+def _passed(seen: Observation, ends_at: int | None, conduct: Conduct, now: int) -> Change:
+    """Raised and resolved at once."""
+    alert = raised(begun(seen, conduct), seen, now, conduct)
+    after = ended(alert, seen.occurred_at if ends_at is None else ends_at, now).after
+    return Change(None, after, ("firing", "resolved"))
 
 
 def _gone(alert: Alert, conduct: Conduct, now: int) -> Change:

@@ -120,3 +120,34 @@ async def test_looking_twice_changes_nothing(con: Connection) -> None:
     for rule in ("ReadingHeld", "MeterSilent"):
         assert (await look(con, rule, T0 + 3 * HOUR_US)).steps == 0
     assert await con.fetch("SELECT *, xmin::text FROM core.alert ORDER BY alert_id") == before
+
+
+@pytest.mark.parametrize("late_us", [0, 3 * DAY_US])
+async def test_what_was_held_and_settled_between_two_looks_is_raised_all_the_same(
+    con: Connection, late_us: int
+) -> None:
+    """As when the evaluator stood still: one alert that is over, told once, or historical where it is old."""
+    register = await add_counter(con)
+    await take(con, register, [(T0, 0)])
+    await look(con, "ReadingHeld", T0)
+    spike = (T0 + QUARTER, 9_000_000_000)
+    await take(con, register, [spike, (T0 + 2 * QUARTER, 2000), (T0 + 3 * QUARTER, 3000)])
+    now = T0 + HOUR_US + late_us
+    await look(con, "ReadingHeld", now)
+    (alert,) = await alerts(con, "ReadingHeld")
+    assert (alert["state"], alert["occurred_at"], alert["ended_at"]) == ("resolved", spike[0], T0 + 2 * QUARTER)
+    assert (alert["raised_at"], alert["resolved_at"], alert["historical"]) == (now, now, late_us > DAY_US)
+    assert "自 2026-03-02 00:15 起 1 个读数存疑" in alert["summary_zh"]
+    assert await steps(con, "ReadingHeld") == ["firing", "resolved"]
+    await look(con, "ReadingHeld", now + MINUTE_US)
+    assert len(await alerts(con, "ReadingHeld")) == 1
+
+
+async def test_what_was_held_for_less_than_the_rules_time_between_two_looks_is_not_raised(con: Connection) -> None:
+    """A running evaluator would not have raised it either."""
+    register = await add_counter(con)
+    await take(con, register, [(T0, 0)])
+    await look(con, "ReadingHeld", T0)
+    await take(con, register, [(T0 + QUARTER, 9_000_000_000), (T0 + 2 * QUARTER, 2000)])
+    await look(con, "ReadingHeld", T0 + HOUR_US, for_="16m")
+    assert await alerts(con, "ReadingHeld") == []

@@ -62,6 +62,22 @@ LEFT JOIN core.conversion_now k ON k.kind = 'calorific' AND k.district_code = n.
     AND core.year_of((h.first_at AT TIME ZONE w.zone)::date) >= k.year_from
     AND core.year_of((h.first_at AT TIME ZONE w.zone)::date) < k.year_until;
 
+-- name: watch_held_passed
+-- Readings held and settled since a moment, in transactions at most $2 old, of registers that hold none now: from the first
+-- of them until the sound reading after the last.
+SELECT q.first_at, q.readings, n.ends_at, w.*
+FROM (
+    SELECT d.register_id, min(d.read_at) AS first_at, max(d.read_at) AS last_at, count(*) AS readings
+    FROM core.doubt d
+    WHERE d.recorded_at > $1 AND age(d.xmin) <= $2 AND d.outcome IN ('held', 'confirmed')
+    GROUP BY d.register_id
+) AS q
+CROSS JOIN LATERAL (
+    SELECT min(r.read_at) AS ends_at FROM core.reading r WHERE r.register_id = q.register_id AND r.read_at > q.last_at
+) AS n
+CROSS JOIN LATERAL (SELECT * FROM core.watched_register p WHERE p.register_id = q.register_id OFFSET 0) AS w
+WHERE n.ends_at IS NOT NULL AND NOT EXISTS (SELECT FROM core.held_stretch h WHERE h.register_id = q.register_id);
+
 -- name: watch_events
 SELECT v.read_at, v.shift, v.suspect, w.*
 FROM core.event v

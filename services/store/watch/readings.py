@@ -26,8 +26,37 @@ _HOUR_S: Final = 3600
 
 
 async def reading_held(con: Connection, look: Look) -> list[Observation]:
-    """Every register with something held that no later reading and nobody has settled, since the first held reading."""
-    return [_held(look, row) for row in await con.fetch(SQL["watch_held"])]
+    """Every register with something held that no later reading and nobody has settled, since the first held reading.
+
+    And what was settled meanwhile: of what was held and settled since the last look nobody would hear if the evaluator
+    stood still.
+    """
+    passed = await con.fetch(SQL["watch_held_passed"], look.since, look.age) if look.since > 0 else []
+    return [
+        *(_held(look, row) for row in await con.fetch(SQL["watch_held"])),
+        *(_passed(look, row) for row in passed),
+    ]
+
+
+def _passed(look: Look, row: Row) -> Observation:
+    return look.saw(
+        row["name"],
+        Sign.BAD,
+        row["first_at"],
+        enterprise=row["enterprise"],
+        site=row["site"],
+        unit=row["unit"],
+        ends_at=row["ends_at"],
+        evidence={
+            **place(row),
+            "register": row["name"],
+            "since_local": local(row["first_at"], row["zone"]),
+            "first_held": {"at": iso(row["first_at"])},
+            "settled_at": iso(row["ends_at"]),
+            "readings": row["readings"],
+            **words_of(""),
+        },
+    )
 
 
 def _held(look: Look, row: Row) -> Observation:
