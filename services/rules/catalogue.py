@@ -127,6 +127,7 @@ _ALL: Final = (
         "{place_zh}：{count} 块表无数据，最早自 {since_local}{why_zh}。{todo_zh}，须在 {repair_by} 前修复",
         "{place_en}: {count} meters silent since {since_local}{why_en}. {todo_en}; due {repair_by}",
         _parameters(intervals=(scalars.positive, "4"), at_least=(scalars.span, "5m")),
+        every_s=3.0,
     ),
     Rule(
         "MessagesRejected",

@@ -2,8 +2,9 @@
 
 -- name: clocks_behind
 -- Registers that received at least three readings within their last four intervals, all older than $2 seconds and by the
--- same while. Only registers without a newer reading are looked into, and of those a day (or eight intervals) of readings:
--- a clock that falls behind stamps readings before the newest one, one that always was behind stamps the newest.
+-- same while. Only registers without a newer reading are looked into, and of those few readings: a clock that always was
+-- behind stamps the newest ones; one that fell behind lately stamps readings before them, which are looked for a day back
+-- where readings are five minutes apart or more, and else where another time zone would put them.
 SELECT b.register_id, e.code AS enterprise, e.name_zh AS enterprise_zh, e.name_en AS enterprise_en,
        s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, s.zone, m.code AS meter, r.code AS register,
        x.behind_s, x.received_at
@@ -25,12 +26,22 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS readings, min(lag_s) AS behind_s, max(lag_s) AS most_s, max(received_at) AS received_at,
            extract(epoch FROM max(read_at) - min(read_at)) AS span_s
     FROM (
-        SELECT g.read_at, g.lag_s, g.read_at + make_interval(secs => g.lag_s) AS received_at
-        FROM core.reading g
-        WHERE g.register_id = b.register_id AND g.read_at <= b.newest_at
-          AND g.read_at >= CASE WHEN b.newest_at > $1 - interval '26 hours' THEN $1 - interval '26 hours'
-                                ELSE b.newest_at - make_interval(secs => 8.0 * p.interval_s) END
-          AND g.read_at + make_interval(secs => g.lag_s) > $1 - make_interval(secs => greatest(300, 4.0 * p.interval_s))
+        SELECT DISTINCT g.read_at, g.lag_s, g.read_at + make_interval(secs => g.lag_s) AS received_at
+        FROM (
+            SELECT b.newest_at AS until,
+                   CASE WHEN p.interval_s >= 300 AND b.newest_at > $1 - interval '1 day' THEN interval '1 day'
+                        ELSE make_interval(secs => 8.0 * p.interval_s) END AS span
+            UNION ALL
+            SELECT $1 - n * interval '30 min' + interval '2 min', interval '9 min' FROM generate_series(1, 28) AS n
+            WHERE p.interval_s < 300 AND b.newest_at > $1 - n * interval '30 min'
+        ) AS part
+        CROSS JOIN LATERAL (
+            SELECT h.read_at, h.lag_s FROM core.reading h
+            WHERE h.register_id = b.register_id AND h.read_at > part.until - part.span
+              AND h.read_at <= least(part.until, b.newest_at)
+            OFFSET 0  -- each part by the index, not all readings of the register once
+        ) AS g
+        WHERE g.read_at + make_interval(secs => g.lag_s) > $1 - make_interval(secs => greatest(300, 4.0 * p.interval_s))
           AND g.lag_s >= $2 + CASE r.kind WHEN 'interval' THEN p.interval_s ELSE 0 END  -- may stamp its start
         ORDER BY g.read_at DESC LIMIT 6
     ) AS newest

@@ -26,7 +26,7 @@ CROSS JOIN LATERAL (
 -- at least $4 messages rejected within the window since $2: how many, the commonest reason, and how many were accepted. A
 -- message is counted once, however many of its registers are wrong; one repeated for longer by its share. Accepted are
 -- readings received since then, of the register of each meter that reported last, and no more of them are counted than
--- matter: beyond rejected / $5 it is not most of them any more. Readings older than a day, a backlog, are not counted.
+-- matter: beyond rejected / $5 it is not most of them any more. Readings an hour older than the window are not counted.
 WITH refused AS MATERIALIZED (
     SELECT enterprise, meter, code, sum(seen_count) AS seen_count, min(first_at) AS first_at
     FROM (
@@ -72,7 +72,7 @@ CROSS JOIN LATERAL (
         ) AS r
         CROSS JOIN LATERAL (
             SELECT FROM core.reading h
-            WHERE h.register_id = r.register_id AND h.read_at > $1 - interval '1 day'
+            WHERE h.register_id = r.register_id AND h.read_at > $2 - interval '1 hour'
               AND h.read_at + make_interval(secs => h.lag_s) > $2
             LIMIT u.most
         ) AS reading
