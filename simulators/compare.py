@@ -12,10 +12,12 @@ from bisect import bisect_left
 from collections import Counter as Count
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from services.accounting.state import BASELINES
 from services.model import HOUR_US, QUARTER_US, SECOND_US
+from services.units import half_even
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,7 +45,7 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Books:
-    """What the database holds of one register; thousandths after the multiplier."""
+    """What is booked of one register: levels in thousandths after the multiplier, amounts in parts of a thousandth."""
 
     values: Mapping[int, int]
     """read_at → stored level."""
@@ -56,6 +58,8 @@ class Books:
     """The most that may flow between two moments by the policy."""
     ledger: Mapping[int, tuple[int, int, int, int]]
     """Quarter-hour → amount, estimated amount, covered and estimated seconds."""
+    parts: int = 1
+    """How many parts a thousandth has."""
 
     @property
     def baselines(self) -> list[int]:
@@ -65,6 +69,15 @@ class Books:
 
 SILENT: Final = frozenset({Judgement.UNMARKED, Judgement.WRONG})
 """Differences that nothing in the books speaks of."""
+
+
+class Untrue(NamedTuple):
+    """From the last true reading before a meter went on with what is not so, until it told the truth again."""
+
+    start: int
+    end: int
+    adds_up: bool
+    """Whether each leg must add up all the same; else it must bear a mark."""
 
 
 class HourFound(NamedTuple):
@@ -104,6 +117,11 @@ class ReadingFound(NamedTuple):
     bound: int | None = None
     """The most that the policy allows in the leg; None where it knows no maximum."""
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the books count it like any other."""
+        return self.outcome == "sound"
+
 
 @dataclass
 class Compared:
@@ -122,7 +140,7 @@ class Compared:
     @property
     def is_silently_wrong(self) -> bool:
         """Whether something is wrong and nothing says so."""
-        accepted = any(found.outcome == "sound" for found in self.readings)
+        accepted = any(found.is_trusted for found in self.readings)
         return bool(self.legs or self.days) or accepted or any(hour.judgement in SILENT for hour in self.hours)
 
 
@@ -134,6 +152,7 @@ def compare(
     interval_us: int,
     flowed: Callable[[int, int], int],
     shown: Callable[[int], int],
+    untrue: Sequence[Untrue] = (),
 ) -> Compared:
     """Compare one register with the truth.
 
@@ -145,6 +164,7 @@ def compare(
         interval_us: How often the register should be read.
         flowed: True thousandths between two moments.
         shown: The true level on the display at a moment.
+        untrue: When the meter went on with what is not so.
     """
     until_us = from_us + len(hours) * HOUR_US
     baselines = books.baselines
@@ -152,20 +172,22 @@ def compare(
     found = Compared()
     ending = {segment.end: segment for segment in books.segments}
     for at, value in sorted(books.values.items()):
-        if abs(value - shown(at)) > step:
+        if abs(value - shown(at)) > step and not any(each.start <= at < each.end for each in untrue):
             leg = ending.get(at)
             bound = None if leg is None else books.bound(leg.start, leg.end)
             found.readings.append(ReadingFound(at, value, shown(at), books.doubts.get(at, "sound"), leg, bound))
-    for start, end, amount, _, _ in books.segments:
-        true = flowed(start, end)
-        if abs(amount - true) > step and not any(a < end and start < b for a, b in windows):
+    doubtful = [(each.start, each.end) for each in untrue if not each.adds_up]
+    for start, end, parts, estimated, _ in books.segments:
+        true, amount = flowed(start, end), half_even(Fraction(parts, books.parts))
+        said = [*windows, *doubtful] if estimated else windows
+        if abs(amount - true) > step and not any(a < end and start < b for a, b in said):
             found.legs.append(LegFound(start, end, amount, true))
     marked = _hours_of(windows, from_us)
-    passing = _passing(books.segments, interval_us)
+    passing = _passing(books, interval_us)
     for number, true in enumerate(hours):
         starts = from_us + number * HOUR_US
         rows = [books.ledger.get(starts + n * QUARTER_US, (0, 0, 0, 0)) for n in range(4)]
-        booked = sum(row[0] for row in rows)
+        booked = half_even(Fraction(sum(row[0] for row in rows), books.parts))
         judged = _judge(
             booked - true,
             rows,
@@ -192,7 +214,7 @@ def _judge(
     step: int,
     *,
     marked: bool,
-    passing: Sequence[tuple[int, bool]],
+    passing: Sequence[tuple[Fraction, bool]],
 ) -> Judgement:
     if abs(difference) <= step:
         return Judgement.STEP if difference else Judgement.RIGHT
@@ -200,7 +222,7 @@ def _judge(
         return Judgement.ESTIMATED
     if marked or sum(row[2] for row in rows) < HOUR_S:
         return Judgement.HELD if marked else Judgement.MISSING
-    if abs(difference) > sum(amount for amount, _ in passing):
+    if abs(difference) > sum(abs(amount) for amount, _ in passing):
         return Judgement.WRONG
     return Judgement.UNMARKED if any(misses for _, misses in passing) else Judgement.INTERPOLATED
 
@@ -221,11 +243,11 @@ def _hours_of(windows: Iterable[tuple[int, int]], from_us: int) -> set[int]:
     }
 
 
-def _passing(segments: Iterable[Segment], interval_us: int) -> dict[int, tuple[int, bool]]:
+def _passing(books: Books, interval_us: int) -> dict[int, tuple[Fraction, bool]]:
     """Hour's edge → the amount of the leg that passes it, and whether a reading is missing there."""
     times, parts = MISSED
     return {
-        edge: (segment.amount, parts * (segment.end - segment.start) > times * interval_us)
-        for segment in segments
+        edge: (Fraction(segment.amount, books.parts), parts * (segment.end - segment.start) > times * interval_us)
+        for segment in books.segments
         for edge in range((segment.start // HOUR_US + 1) * HOUR_US, segment.end, HOUR_US)
     }

@@ -23,8 +23,17 @@ if TYPE_CHECKING:
     from services.registry.models import Register
 
 
-def read_points(file: Path) -> list[Point]:
-    """Every register of a registry file.
+def read_points(*registries: Path) -> list[Point]:
+    """Every register of some registry files.
+
+    Raises:
+        TanfengError: A file has a mistake; the first one is named with its line.
+    """
+    return [point for file in registries for point in points_of(read_content(file))]
+
+
+def read_content(file: Path) -> Content:
+    """What a registry file says.
 
     Raises:
         TanfengError: The file has a mistake; the first one is named with its line.
@@ -35,7 +44,7 @@ def read_points(file: Path) -> list[Point]:
     for problem in reading.problems:
         if not problem.is_warning:
             raise TanfengError(f"{file}:{problem.line}: {problem.what}", problem.fix)
-    return points_of(reading.content)
+    return reading.content
 
 
 def _carriers() -> dict[str, Carrier]:
@@ -74,4 +83,5 @@ def _point(content: Content, register: Register) -> Point:
         max_rate=policy.max_rate,
         interval_us=policy.interval_s * SECOND_US,
         naive_zone=meter.naive_zone,
+        integrate=register.integrate,
     )

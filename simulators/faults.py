@@ -91,7 +91,7 @@ class Saboteur:
         return [message for messages in self._withheld.values() for message in messages]
 
     def _victims(self, kind: FaultKind, at_us: int) -> list[Meter]:
-        meters = [meter for meter in self.fleet.meters if meter.sample(at_us).registers]
+        meters = [meter for meter in self.fleet.meters if not meter.keeps_time and meter.sample(at_us).registers]
         if kind is FaultKind.FALSE_ZERO:
             return [meter for meter in meters if _zeroable(meter, at_us)]
         if kind is FaultKind.NO_ZONE:  # a meter whose zone is declared may leave it out

@@ -7,8 +7,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from simulators.fleet import GATEWAY_READINGS
-from simulators.incidents import BUFFERED, FALSIFIED, LEVELS, Incident, What
+from simulators.incidents import BUFFERED, FALSIFIED, LASTING, LEVELS, Incident, What
 from simulators.levels import set_displays
+from simulators.mistold import jittered, lag_us, scaled, stuck
 from simulators.sample import gateway_message, meter_message
 from simulators.spoilt import falsified, spoilt
 
@@ -81,28 +82,47 @@ class Feed:
 
     def _of_meter(self, meter: Meter, at_us: int) -> list[Message]:
         incident = self._active(meter, at_us)
-        sample = meter.sample(at_us)
-        if not sample.registers:
+        samples = [sample for sample in meter.samples(at_us, self.every_us) if sample.registers]
+        if not samples:
             return []
         if incident is None:
-            return [meter_message(meter.enterprise, meter.code, [sample])]
-        return self._disturbed(incident, meter, sample)
+            return [meter_message(meter.enterprise, meter.code, samples)]
+        return self._disturbed(incident, meter, samples, at_us)
 
-    def _disturbed(self, incident: Incident, meter: Meter, sample: Sample) -> list[Message]:
-        """What arrives of a reading while an incident lasts."""
-        kind, at_us = incident.kind, sample.read_at_us
+    def _disturbed(self, incident: Incident, meter: Meter, samples: list[Sample], at_us: int) -> list[Message]:
+        """What arrives of what a meter says at this moment, while an incident lasts."""
+        kind = incident.kind
         if kind in _SILENT:
             return []
         if kind in BUFFERED:
-            self._buffers[meter.enterprise, meter.code].append(sample)
+            self._buffers[meter.enterprise, meter.code] += samples
             return []
+        good = meter_message(meter.enterprise, meter.code, samples)
         if kind in _WHOLE:
-            return self._delayed(incident, meter_message(meter.enterprise, meter.code, [sample]), at_us)
+            return self._delayed(incident, good, at_us)
         if kind is What.CONFLICT:
             self.aftermath.append(falsified(kind, meter, at_us))
-            return [meter_message(meter.enterprise, meter.code, [sample])]
+            return [good]
+        if kind in LASTING or kind is What.JITTER:
+            return self._mistold(incident, meter, samples, at_us)
         is_value = kind in FALSIFIED or kind is What.NOISE
         return [falsified(kind, meter, at_us) if is_value else spoilt(kind, meter, at_us)]
+
+    def _mistold(self, incident: Incident, meter: Meter, samples: list[Sample], at_us: int) -> list[Message]:
+        """What a meter says that goes on with what is not so."""
+        if incident.kind is What.JITTER:
+            samples = [jittered(incident, meter, sample) for sample in samples]
+        elif incident.kind is What.STUCK:
+            samples = [stuck(incident, meter, at_us, self.every_us)]
+        elif incident.kind is What.CLOCK_BEHIND:
+            samples = [sample._replace(read_at_us=at_us - lag_us(incident)) for sample in samples]
+        else:
+            samples = [scaled(incident, meter, at_us)]
+        message = meter_message(meter.enterprise, meter.code, samples)
+        if incident.kind is What.CLOCK_BEHIND and samples[0].read_at_us < incident.from_us:
+            self.aftermath.append(message)  # of a moment that has its reading: the first committed stands
+            return []
+        return [message]
 
     def _delayed(self, incident: Incident, good: Message, at_us: int) -> list[Message]:
         """A right reading that comes late, or more than once."""

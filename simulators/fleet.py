@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from services.errors import TanfengError
 from simulators.loads import NANO, Shaped
 from simulators.plants import capacity, it_point, loads, shape_of
-from simulators.points import Counter, Gauge, start_steps
+from simulators.points import Counter, Gauge, stamps, start_steps
 from simulators.sample import Sample, gateway_message, meter_message
 
 if TYPE_CHECKING:
@@ -18,20 +19,36 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from simulators.loads import Load
-    from simulators.points import Key, Point
+    from simulators.points import Display, Key, Point
     from simulators.sample import Message
 
 GATEWAY_READINGS: Final = 200
 """Readings per message of a backfill."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Meter:
     """One meter and what each of its registers displays."""
 
     enterprise: str
     code: str
-    displays: Mapping[str, Counter | Gauge]
+    displays: Mapping[str, Display]
+
+    @cached_property
+    def keeps_time(self) -> bool:
+        """Whether a register of it speaks at moments of its own."""
+        return any(display.point.keeps_time for display in self.displays.values())
+
+    def samples(self, at_us: int, every_us: int) -> list[Sample]:
+        """What it says when it is asked each `every_us`, at `at`: one reading, or all since the last time."""
+        if not self.keeps_time:
+            return [self.sample(at_us)]
+        said: dict[int, dict[str, Decimal]] = defaultdict(dict)
+        for code, display in self.displays.items():
+            for moment in stamps(display.point, at_us - every_us, at_us):
+                if (value := display.displayed(moment)) is not None:
+                    said[moment][code] = value
+        return [Sample(moment, said[moment]) for moment in sorted(said)]
 
     def sample(self, at_us: int) -> Sample:
         """Its reading at a moment; registers with nothing to say are left out."""
@@ -49,7 +66,9 @@ class Fleet:
     def __init__(self, points: Sequence[Point], seed: int) -> None:
         self.counters = _counters(points, loads(points, seed), seed)
         gauges = _gauges(points, self.counters, seed)
-        displays: dict[tuple[str, str], dict[str, Counter | Gauge]] = defaultdict(dict)
+        self.metered = self.counters | {key: gauge for key, gauge in gauges.items() if gauge.point.integrate}
+        """Every register that the books book: those that count, and those whose rate is integrated."""
+        displays: dict[tuple[str, str], dict[str, Display]] = defaultdict(dict)
         for point in points:
             display = self.counters.get(point.key) or gauges[point.key]
             displays[point.key.enterprise, point.key.meter][point.key.register] = display
@@ -69,9 +88,13 @@ class Fleet:
             while chunk := list(islice(readings, GATEWAY_READINGS)):
                 yield gateway_message(enterprise, chunk)
 
-    def _readings(self, enterprise: str, moments: Iterable[int]) -> Iterator[tuple[str, Sample]]:
+    def _readings(self, enterprise: str, moments: range) -> Iterator[tuple[str, Sample]]:
         meters = [meter for meter in self.meters if meter.enterprise == enterprise]
-        return ((meter.code, sample) for at in moments for meter in meters if (sample := meter.sample(at)).registers)
+        for at in moments:
+            for meter in meters:
+                for sample in meter.samples(at, moments.step):
+                    if sample.registers:
+                        yield meter.code, sample
 
     def truth(self, key: Key, from_us: int, until_us: int) -> Decimal:
         """What really flowed through a counting register between two moments, in its base unit."""
@@ -101,14 +124,14 @@ def _power(point: Point, counters: Mapping[Key, Counter]) -> Gauge | None:
     for key, counter in counters.items():
         is_beside = key[:2] == point.key[:2] and counter.point.direction is point.direction
         if is_beside and (counter.point.base_unit, point.base_unit) == ("kWh", "kW"):
-            return Gauge(point, counter.load, None)
+            return Gauge(point, counter.load)
     return None
 
 
 def _alone(point: Point, seed: int) -> Gauge:
     """A power, a temperature or the like that nothing else explains."""
     peak = NANO if point.unit == "ratio" else capacity(point)
-    return Gauge(point, Shaped(peak, shape_of(point), seed, "/".join(point.key)), None)
+    return Gauge(point, Shaped(peak, shape_of(point), seed, "/".join(point.key)))
 
 
 def _reported_pue(point: Point, counters: Mapping[Key, Counter]) -> Gauge | None:

@@ -57,13 +57,20 @@ class What(StrEnum):
     NOT_A_NUMBER = "not_a_number"
     EMPTY = "empty"
     BROKEN_JSON = "broken_json"
+    STUCK = "stuck"  # a gateway lost its meter: the last value with new stamps, for hours; booked as estimated
+    SCALE = "scale"  # another firmware, later put right again: a tenth, Wh for kWh, MJ for kWh: suspected
+    SCALE_TOLD = "scale_told"  # acts declare both changes: booked
+    CLOCK_BEHIND = "clock_behind"  # stamps too early by whole half-hours
+    JITTER = "jitter"  # an interval meter stamps some seconds late or early: booked, nothing lost
 
 
 LEVELS: Final = frozenset({What.RESET, What.RESET_TOLD, What.SWAP, What.SWAP_TOLD, What.ROLLOVER})
 """Kinds that change what a meter displays for good."""
-TOLD: Final = frozenset({What.RESET_TOLD, What.SWAP_TOLD})
+TOLD: Final = frozenset({What.RESET_TOLD, What.SWAP_TOLD, What.SCALE_TOLD})
 """Kinds that an operator declares."""
 FALSIFIED: Final = frozenset({What.FALSE_ZERO, What.SPIKE, What.ALL_ONES, What.CONFLICT})
+LASTING: Final = frozenset({What.STUCK, What.SCALE, What.SCALE_TOLD, What.CLOCK_BEHIND})
+"""Kinds under which a meter goes on for hours with what is not so."""
 BUFFERED: Final = frozenset({What.OUTAGE, What.NEWEST_FIRST, What.LIVE_FIRST, What.NETWORK})
 OUTAGES: Final = BUFFERED | {What.LOST}
 

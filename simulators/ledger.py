@@ -21,7 +21,7 @@ from services.wire.times import iso_time
 from simulators.conversions import unit_of
 from simulators.figures import figures
 from simulators.incidents import Incident, What
-from simulators.points import Counter, Key
+from simulators.points import Key
 from simulators.production import production
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulators.feed import Feed
+    from simulators.points import Display
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,36 @@ class Truth:
         return (self.until_us - self.from_us) // HOUR_US
 
 
-def booked_unit(counter: Counter) -> str:
-    """The unit in which the books keep this register."""
-    return unit_of(counter.point.carrier or "") or counter.point.base_unit
+def booked_unit(display: Display) -> str:
+    """The unit in which the books keep what flows through this register."""
+    return unit_of(display.point.carrier or "") or display.point.base_unit
 
 
-def level(counter: Counter, at_us: int, unit: str) -> int:
-    """What has flowed until a moment, in thousandths of `unit`, half-even."""
-    return round(counter.steps(at_us) * Fraction(counter.amount(1)) * factor(counter.point.base_unit, unit) * MILLI)
+class Flow:
+    """What has flowed through a register, as the books keep it."""
+
+    def __init__(self, display: Display) -> None:
+        self.unit = booked_unit(display)
+        self._display = display
+        # a rate's hour is what its carrier is counted in
+        size = factor(display.point.base_unit, self.unit) if display.point.counts else Fraction(1)
+        self.count_size = display.count_size * size * MILLI
+
+    def until(self, at_us: int) -> int:
+        """Thousandths of the unit, half-even."""
+        size, count = self.count_size, self._display.count(at_us)
+        whole, rest = divmod(count * size.numerator, size.denominator)
+        return whole if not rest else round(count * size)
+
+
+def truth_of(feed: Feed, seed: int, from_us: int, until_us: int) -> Truth:
+    """What really happens in [from, until), which starts and ends at full hours."""
+    hours = {}
+    for key, display in feed.fleet.metered.items():
+        flow = Flow(display)
+        levels = [flow.until(at) for at in range(from_us, until_us + 1, HOUR_US)]
+        hours[key] = [later - earlier for earlier, later in pairwise(levels)]
+    return Truth(seed, from_us, until_us, feed.every_us, feed.incidents, hours)
 
 
 def write(path: Path, feed: Feed, seed: int, from_us: int, until_us: int) -> None:
@@ -77,12 +100,9 @@ def lines(feed: Feed, seed: int, from_us: int, until_us: int) -> Iterator[str]:
             at=iso(each.from_us),
             until=iso(each.until_us),
         )
-    by_key: dict[Key, Sequence[int]] = {}
-    for key, counter in feed.fleet.counters.items():
-        unit = booked_unit(counter)
-        levels = [level(counter, at, unit) for at in range(from_us, until_us + 1, HOUR_US)]
-        hours = [later - earlier for earlier, later in pairwise(levels)]
-        by_key[key] = hours
+    by_key = truth_of(feed, seed, from_us, until_us).hours
+    for key, hours in by_key.items():
+        unit = booked_unit(feed.fleet.metered[key])
         yield _line(register="/".join(key), unit=unit, total=sum(hours), hours=hours)
     for found in figures([counter.point for counter in feed.fleet.counters.values()], by_key, from_us):
         at, value = iso(found.starts_us), f"{found.value:f}"

@@ -59,6 +59,7 @@ class Shaped:
     seed: int
     name: str
     _before: list[int] = field(default_factory=lambda: [0], repr=False)
+    _days: dict[int, tuple[int, Day]] = field(default_factory=dict, repr=False)
 
     def energy(self, at_us: int) -> int:
         """What has flowed since the epoch, billionths."""
@@ -80,7 +81,12 @@ class Shaped:
         return self._before[day]
 
     def _drawn(self, day: int) -> tuple[int, Day]:
-        """The day's scale (thousandths) and its variant."""
+        """The day's scale (thousandths) and its variant; remembered, since every reading of the day asks."""
+        if day not in self._days:
+            self._days[day] = self._draw(day)
+        return self._days[day]
+
+    def _draw(self, day: int) -> tuple[int, Day]:
         shape = SHAPES[self.shape]
         bits = int.from_bytes(blake2b(f"{self.seed}/{self.name}/{day}".encode(), digest_size=8).digest())
         choices = days(self.shape, self.seed)

@@ -7,8 +7,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from services.model import Kind
 from simulators.incidents import (
+    BUFFERED,
     FALSIFIED,
+    LASTING,
     LEVELS,
     OUTAGES,
     Incident,
@@ -20,6 +23,7 @@ from simulators.incidents import (
     reach,
 )
 from simulators.levels import set_displays
+from simulators.mistold import is_tellable, lag_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +35,12 @@ APART: Final = 14
 """Ticks between two incidents of one meter, so that each can be told from the next."""
 LONGEST: Final = 40
 """Ticks of the longest ordinary outage."""
+LASTS: Final = (8, 120)
+"""Ticks that a meter may go on with what is not so."""
+_COUNTED: Final = LEVELS | FALSIFIED | LASTING | {What.NOISE}
+"""Kinds that happen to registers that only rise."""
+_OF_ANY: Final = BUFFERED | {What.LOST, What.LATE, What.DUPLICATE, What.RETAINED, What.JITTER}
+"""Kinds that happen to what a meter says as a whole, at whatever moments it speaks."""
 
 
 @dataclass
@@ -83,6 +93,11 @@ class Planner:
                 return
 
     def _suits(self, kind: What, meter: Meter) -> bool:
+        if kind is What.JITTER:
+            return all(display.point.kind is Kind.INTERVAL for display in meter.displays.values())
+        return kind in _OF_ANY or (not meter.keeps_time and self._counts(kind, meter))
+
+    def _counts(self, kind: What, meter: Meter) -> bool:
         counters = list(counting(meter))
         if kind is What.UNDECIDABLE:
             span = (self.until_us - self.from_us) // 4
@@ -94,7 +109,7 @@ class Planner:
             return False
         if kind in LEVELS and (meter.enterprise, meter.code) in self._rolled:
             return False
-        if kind in LEVELS or kind in FALSIFIED or kind is What.NOISE:
+        if kind in _COUNTED:
             return bool(counters) and all(_judgeable(counter, self.every_us) for counter in counters)
         return True
 
@@ -105,9 +120,15 @@ class Planner:
             return turns // self.every_us + rng.randint(4, 9)
         if kind in OUTAGES:
             return rng.choice((1, 2, 3, 5, 8, rng.randint(9, LONGEST)))
+        if kind in LASTING or kind is What.JITTER:
+            return rng.randint(*LASTS)
         return rng.randint(1, 6) if kind is What.FALSE_ZERO else 1
 
     def _is_possible(self, incident: Incident, meter: Meter) -> bool:
+        if incident.kind is What.CLOCK_BEHIND and incident.from_us - lag_us(incident) < self.from_us:
+            return False
+        if incident.kind in LASTING:
+            return is_tellable(incident, meter, self.every_us)
         if incident.kind not in FALSIFIED:
             return True
         ticks = range(incident.from_us, incident.until_us, self.every_us)

@@ -55,7 +55,14 @@ BY_METER: Final = {
     "heat": "heating",
 }
 BY_SITE: Final = {"public_building": "office", "data_centre": "servers", "base_station": "radio"}
-BY_INDUSTRY: Final = {"steel": "furnace", "tyre": "shifts", "strontium": "kiln", "electronics": "clean_room"}
+BY_INDUSTRY: Final = {
+    "steel": "furnace",
+    "tyre": "shifts",
+    "strontium": "kiln",
+    "electronics": "clean_room",
+    "joinery": "day_shift",
+    "batch": "batch",
+}
 
 
 def loads(points: Iterable[Point], seed: int) -> dict[Key, Load]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,6 +14,8 @@ from services.units import FACTORS
 from simulators.loads import NANO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from simulators.loads import Load
 
 START_STEPS: Final = 100_000
@@ -27,7 +30,7 @@ class Key(NamedTuple):
     register: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Point:
     """One register of the registry. `max_rate` is units per hour on the primary side; None: unknown."""
 
@@ -47,6 +50,12 @@ class Point:
     max_rate: Decimal | None
     interval_us: int
     naive_zone: str | None = None
+    integrate: bool = False
+    """Whether the books integrate this momentary value over time."""
+    stamps_start: bool = False
+    """Whether the amount of an interval carries the interval's start."""
+    flat_us: int | None = None
+    """The longest standstill that its policy believes; None: any."""
 
     @property
     def base_unit(self) -> str:
@@ -58,7 +67,7 @@ class Point:
         """How many base units one declared unit is."""
         return Fraction(FACTORS.get(self.unit, ("", 1))[1])
 
-    @property
+    @cached_property
     def step(self) -> Fraction:
         """One step of the display in billionths of the base unit, on the primary side."""
         return Fraction(self.resolution) * Fraction(self.multiplier) * self.unit_size * NANO
@@ -72,6 +81,11 @@ class Point:
     def counts(self) -> bool:
         """Whether it is a register or interval of an amount, not a momentary value."""
         return self.kind is not Kind.MEASUREMENT
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether it speaks at multiples of its own interval, however often its meter is asked."""
+        return self.kind is Kind.INTERVAL or self.integrate
 
 
 class Mark(NamedTuple):
@@ -119,13 +133,23 @@ class Counter:
         step = self.point.step
         return self.load.energy(at_us) * step.denominator // step.numerator
 
+    @property
+    def count_size(self) -> Fraction:
+        """How much in the base unit, on the primary side, is one of what `count` counts: one step."""
+        return self.point.step / NANO
+
+    def count(self, at_us: int) -> int:
+        """What has flowed since the epoch."""
+        return self.steps(at_us)
+
     def displayed(self, at_us: int) -> Decimal | None:
-        """What the meter shows; None where an interval register has nothing to say at this moment."""
+        """What a reading of this moment says; None where an interval register has nothing to say then."""
         point = self.point
         if point.kind is Kind.INTERVAL:
             if at_us % point.interval_us:
                 return None
-            return (self.steps(at_us) - self.steps(at_us - point.interval_us)) * point.resolution
+            end = at_us + point.interval_us * point.stamps_start
+            return (self.steps(end) - self.steps(end - point.interval_us)) * point.resolution
         return self.shown_steps(at_us) * point.resolution
 
     def amount(self, steps: int) -> Decimal:
@@ -140,15 +164,37 @@ class Gauge:
 
     point: Point
     over: Load
-    under: Load | None
+    under: Load | None = None
+
+    @property
+    def count_size(self) -> Fraction:
+        """How much is one of what `count` counts: a billionth of the base unit for an hour, as kWh for kW."""
+        return Fraction(1, NANO)
+
+    def count(self, at_us: int) -> int:
+        """What has flowed since the epoch, where it is a rate."""
+        return self.over.energy(at_us)
 
     def displayed(self, at_us: int) -> Decimal | None:
         """The present value, cut to its resolution; None where it would divide by zero."""
         under = NANO if self.under is None else self.under.rate(at_us)
         if under == 0:
             return None
-        exact = Fraction(self.over.rate(at_us) * NANO, under)
-        return (exact // self.point.step) * self.point.resolution
+        step = self.point.step
+        return self.over.rate(at_us) * NANO * step.denominator // (under * step.numerator) * self.point.resolution
+
+
+Display = Counter | Gauge
+
+
+def stamps(point: Point, since_us: int, at_us: int) -> Iterable[int]:
+    """The moments of the readings of a register that come in (since, at], whose meter is asked at `at`."""
+    if not point.keeps_time:
+        return (at_us,)
+    interval = point.interval_us
+    late = interval if point.kind is Kind.INTERVAL and point.stamps_start else 0
+    first = (since_us // interval + 1) * interval
+    return range(first - late, at_us - late + 1, interval)
 
 
 def start_steps(key: Key, seed: int, modulus_steps: int | None) -> int:

@@ -1,7 +1,8 @@
 """How a load runs through a day: 1,440 minute weights in thousandths of its peak, in some seeded variants.
 
 Shapes are reasoned, not measured: a furnace melts for 40 minutes and taps for 12, a curing hall dips at shift changes,
-a clean room never stops, an office sleeps at night, the sun is a clipped sine under passing clouds.
+a clean room never stops, an office sleeps at night, a joinery stands still from Friday to Monday, the sun is a clipped
+sine under passing clouds.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FULL: Final = 1000
 VARIANTS: Final = 8
 SHIFT: Final = 480
 HANDOVER: Final = 15
+ONE_SHIFT: Final = ((420, 720), (780, 1020))
 OFFICE: Final = (1000, 1000, 1000, 1000, 1000, 350, 250)
 
 
@@ -103,6 +105,21 @@ def _office(rng: random.Random) -> Iterator[float]:
         yield 0.12 + (0.7 * sin(pi * hours) if 0 < hours < 1 else 0.0) + rng.uniform(-0.04, 0.04)
 
 
+def _day_shift(rng: random.Random) -> Iterator[float]:
+    """One shift from seven to five with a break at noon; nothing at all outside of it."""
+    for minute in range(MINUTES):
+        works = any(start <= minute < end for start, end in ONE_SHIFT)
+        yield 0.8 + rng.uniform(-0.1, 0.1) if works else 0.0
+
+
+def _batch(rng: random.Random) -> Iterator[float]:
+    """A batch of some hours at full rate at any time of the day, or none; nothing in between."""
+    starts = rng.randrange(MINUTES)
+    lasts = rng.choice((0, 0, 0, 180, 240, 360))
+    for minute in range(MINUTES):
+        yield 0.95 + rng.uniform(-0.05, 0.05) if starts <= minute < starts + lasts else 0.0
+
+
 def _sun(rng: random.Random) -> Iterator[float]:
     """Roof PV: half a sine from six to half past six in the evening, under clouds of some minutes."""
     clear, left = 1.0, 0
@@ -126,6 +143,8 @@ SHAPES: Final[dict[str, Shape]] = {
     "climate": Shape(_office, weekdays=OFFICE, least=700, weather=discomfort),
     "heating": Shape(_office, weekdays=OFFICE, least=150, weather=chill),
     "sun": Shape(_sun, least=200, weather=sunshine),
+    "day_shift": Shape(_day_shift, weekdays=(1000, 1000, 1000, 1000, 1000, 0, 0)),
+    "batch": Shape(_batch),
 }
 
 

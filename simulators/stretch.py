@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from simulators.feed import Feed
 from simulators.fleet import Fleet
+from simulators.incidents import What
 from simulators.planner import APART, Planner
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Stretch:
     until_us: int
     every_us: int
     incidents: int
+    kinds: Sequence[What] = tuple(What)
     apart: int = APART
 
     def feed(self) -> Feed:
@@ -38,7 +40,7 @@ class Stretch:
         planner = Planner(
             Fleet(self.points, self.seed), self.seed, self.from_us, self.until_us, self.every_us, self.apart
         )
-        return Feed(Fleet(self.points, self.seed), self.every_us, planner.plan(self.incidents))
+        return Feed(Fleet(self.points, self.seed), self.every_us, planner.plan(self.incidents, self.kinds))
 
     def messages(self, feed: Feed) -> Iterator[tuple[int, list[Message]]]:
         """(moment, what arrives then), tick after tick; the last also brings what was still on its way."""

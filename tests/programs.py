@@ -71,12 +71,13 @@ class Site:
 
 
 @contextmanager
-def site(postgres: servers.Postgres, template: str, registry: Path, workers: int = 1) -> Iterator[Site]:
-    """Everything up, the registry applied, ingest subscribed."""
+def site(postgres: servers.Postgres, template: str, *registries: Path, workers: int = 1) -> Iterator[Site]:
+    """Everything up, the registry files applied, ingest subscribed."""
     with ExitStack() as stack:
         dsn = stack.enter_context(postgres.database(template))
         here = Site(dsn, stack.enter_context(servers.mosquitto_broker()).url)
-        here.tanfeng("registry", "apply", str(registry), "--yes", "--as", "test")
+        for registry in registries:
+            here.tanfeng("registry", "apply", str(registry), "--yes", "--as", "test")
         stack.enter_context(ingesting(here, workers))
         yield here
 

@@ -23,7 +23,7 @@ from simulators.live import Live
 from simulators.publisher import Publisher
 from simulators.truth import used
 from simulators.wishes import TOPIC, Wish, heard
-from tanfeng.commands import simulate_fast, simulate_history, simulate_load, simulate_verify
+from tanfeng.commands import simulate_fast, simulate_fold, simulate_history, simulate_load, simulate_verify
 from tanfeng.durations import seconds
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def add(app: typer.Typer) -> None:
     """Add `simulate`."""
     group.command("fast")(simulate_fast.fast)
     group.command("verify")(simulate_verify.verify)
+    group.command("fold")(simulate_fold.fold)
     group.command("history")(simulate_history.history)
     group.command("load")(simulate_load.load)
     app.add_typer(group, name="simulate")

@@ -40,7 +40,10 @@ PATIENCE_S: Final = 60.0
 AUTHOR: Final = "simulated fleet"
 _POLL_S: Final = 0.2
 _WINDOW: Final = 2000
-Registry = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Whose meters", show_default="the example")]
+Registry = Annotated[
+    list[Path] | None,
+    typer.Option(exists=True, dir_okay=False, help="Whose meters; may be given again", show_default="the example"),
+]
 TruthFile = Annotated[Path, typer.Option("--truth", dir_okay=False, help="The ledger of what really happened")]
 Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]
 
@@ -48,7 +51,7 @@ Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DS
 def fast(
     *,
     truth: TruthFile = Path("truth.jsonl"),
-    registry: Registry = EXAMPLE,
+    registry: Registry = None,
     seed: Annotated[int, typer.Option(help="Same seed, same messages, same ledger")] = 1,
     start: Annotated[str, typer.Option(help="First hour, with zone; default: so that it ends now")] = "",
     days: Annotated[int, typer.Option(min=1)] = 30,
@@ -61,9 +64,9 @@ def fast(
 ) -> None:
     """以最快速度经 MQTT 模拟一段时间，并导出真值。Simulate a stretch of time through MQTT, as fast as it goes."""
     settings = Settings()
-    from_us = _hour(start, days)
+    from_us = hour_of(start, days)
     stretch = Stretch(
-        points=read_points(registry),
+        points=read_points(*(registry or [EXAMPLE])),
         seed=seed,
         from_us=from_us,
         until_us=from_us + days * DAY_US,
@@ -77,7 +80,8 @@ def fast(
     asyncio.run(_fast(stretch, truth, url, settings, database_dsn(dsn), declare=declare))
 
 
-def _hour(start: str, days: int) -> int:
+def hour_of(start: str, days: int) -> int:
+    """The full hour at which a stretch begins; where none is given, so that it ends now."""
     at = iso_time(start, None) if start else time.time_ns() // 1000 - days * DAY_US
     return at // HOUR_US * HOUR_US
 

@@ -34,35 +34,36 @@ SHOWN: Final = 5
 def verify(
     *,
     truth: TruthFile = Path("truth.jsonl"),
-    registry: Registry = EXAMPLE,
+    registry: Registry = None,
     silent_only: Annotated[
         bool, typer.Option("--silent-only", help="List only registers that are silently wrong")
     ] = False,
     dsn: Dsn = "",
 ) -> None:
     """账本、指标、预算与真值比对。Compare books, figures and budgets with the truth; exit 1 if one is wrong."""
-    if not asyncio.run(_verify(truth, registry, database_dsn(dsn), silent_only=silent_only)):
+    if not asyncio.run(_verify(truth, registry or [EXAMPLE], database_dsn(dsn), silent_only=silent_only)):
         raise typer.Exit(1)
 
 
-async def _verify(path: Path, registry: Path, dsn: str, *, silent_only: bool) -> bool:
+async def _verify(path: Path, registries: Sequence[Path], dsn: str, *, silent_only: bool) -> bool:
     truth = ledger.read(path)
-    feed = Feed(Fleet(read_points(registry), truth.seed), truth.every_us, truth.incidents)
+    feed = Feed(Fleet(read_points(*registries), truth.seed), truth.every_us, truth.incidents)
     compared: dict[Key, Compared] = {}
     async with visit(dsn, name="tanfeng-verify") as con:
         async for key, found in compare_all(con, feed.fleet, truth):
             compared[key] = found
             if found.is_silently_wrong or not silent_only:
-                sys.stdout.write(_line(key, found))
+                sys.stdout.write(line_of(key, found))
             if found.is_silently_wrong:
-                sys.stdout.writelines(f"  {line}\n" for line in _details(found))
+                sys.stdout.writelines(f"  {line}\n" for line in details(found))
         points, hours = [counter.point for counter in feed.fleet.counters.values()], Hours(compared)
         findings = await figure_findings(con, points, truth, hours) + await budget_findings(con, points, truth, hours)
     sys.stdout.writelines(f"{line}\n" for line in (*_figures(findings), *_hours(list(compared.values()))))
     return not any(each.is_silently_wrong for each in compared.values()) and not _wrong(findings)
 
 
-def _line(key: Key, compared: Compared) -> str:
+def line_of(key: Key, compared: Compared) -> str:
+    """A register's sums and how its hours stand to the truth."""
     counts = ", ".join(f"{judgement} {hours}" for judgement, hours in sorted(compared.counts.items()))
     doubtful = sum(1 for reading in compared.readings if reading.outcome != "sound")
     booked = decimal_text(sum(hour.booked for hour in compared.hours))
@@ -70,7 +71,7 @@ def _line(key: Key, compared: Compared) -> str:
     return f"{'/'.join(key)}: booked {booked}, true {true}; {counts}; {doubtful} false readings not trusted\n"
 
 
-def _details(compared: Compared) -> Iterator[str]:
+def details(compared: Compared) -> Iterator[str]:
     """The first divergent reading and the rule that took it, days, legs, and the hours that nothing explains."""
     for reading in [each for each in compared.readings if each.outcome == "sound"][:1]:
         yield f"first divergent reading {iso(reading.at)}: stored {reading.stored}, true {reading.true}"
