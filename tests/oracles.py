@@ -47,16 +47,16 @@ def seems_scaled(rules: Any, base: tuple[int, int, str], at: int, value: int) ->
         return False
     hours = Fraction(at - base[0] + rules.slack + (rules.interval if base[2] in {"act", "assumed"} else 0), HOUR_US)
     bound = (rules.max_rate * hours * Fraction(105, 100) + rules.step).__floor__()
-    scales = [(factor, 10) for factor in [*POWERS_OF_TEN, Fraction("3.6"), 1 / Fraction("3.6")]]
-    scales += [(factor, 50) for ratio in TRANSFORMERS for factor in (Fraction(ratio), Fraction(1, ratio))]
+    scales = [(factor, 20) for factor in [*POWERS_OF_TEN, Fraction("3.6"), 1 / Fraction("3.6")]]
+    scales += [(factor, 100) for ratio in TRANSFORMERS for factor in (Fraction(ratio), Fraction(1, ratio))]
     for factor, least in scales:
         digit = round(rules.step / factor) + 1
         whole = value
-        if rules.modulus is not None and least * (bound + digit) * factor <= rules.modulus:
+        if rules.modulus is not None and 20 * (bound + digit) * factor <= rules.modulus:
             whole += rules.modulus * max(0, round((base[1] * factor - value) / rules.modulus))
         off = round(whole / factor) - base[1]
         low = -digit if rules.kind == "total_increasing" else -digit - bound
-        if low <= off <= bound + digit and base[1] >= least * (bound + digit):
+        if low <= off <= bound + digit and base[1] >= least * (abs(off) + digit):
             return True
     return False
 

@@ -133,7 +133,7 @@ class Registers:
         state, effects, base = self.state, self.effects, self._base
         is_at_rest = rests(base, at, value, amount, rules)
         if is_at_rest:
-            self._rest(at, rules)
+            self._rest(at)
             state.previous = base
         elif self._was_believed():
             effects.segments.append(segment_of(base, at, amount, rules))
@@ -159,7 +159,7 @@ class Registers:
         base = self._base
         return standstills.is_believed(self.state.shown_since, base.at, self.policy.rules_at(base.at))
 
-    def _rest(self, at: int, rules: Rules) -> None:
+    def _rest(self, at: int) -> None:
         """A leg on which the register stood still; what it covers depends on how long that is believed."""
         flat_at, base = self.state.shown_since, self._base
         change = standstills.changed_coverage(
@@ -167,7 +167,7 @@ class Registers:
             base.at,
             at,
             was_believed=self._was_believed(),
-            is_believed=standstills.is_believed(flat_at, at, rules),
+            is_believed=standstills.is_believed(flat_at, at, self.policy.rules_at(at)),
         )
         if change is not None:
             self.effects.segments.append(change)

@@ -26,8 +26,9 @@ _SCALES: Final = [*_POWERS, _MJ_IN_KWH, 1 / _MJ_IN_KWH]
 _RATIOS: Final = (2, 3, 4, 5, 6, 8, 12, 15, 16, 20, 24, 25, 30, 32, 40, 48, 50, 60, 75, 80, 120, 150, 160, 200, 250,
                   300, 400, 500, 600, 750, 800, 1200, 1500, 1600, 2000, 2400, 3000, 4000, 6000, 8000)  # fmt: skip
 """Ratios of transformers in use: secondary currents of 1 and 5 A, and their products with small voltage ratios."""
-_LEAST_BOUNDS: Final = {"scale": 10, "ratio": 50}
-"""A level that is fewer bounds above zero has values near a multiple of it by chance; of the ratios there are more."""
+_NEARNESS: Final = {"scale": 20, "ratio": 100}
+"""A multiple is meant if the reading misses it by less than this part of the level; of the ratios there are more, so
+that one of them is nearer by chance."""
 
 _HALF_HOUR_US: Final = HOUR_US // 2
 _ZONE_ERRORS: Final = range(2, 29)
@@ -45,10 +46,10 @@ def scale_of(base: Level, at: int, value: int, rules: Rules) -> str:
         return ""
     for word, factor in _factors():
         coarse = round(rules.step / factor) + 1
-        reach = _LEAST_BOUNDS[word] * (bound + coarse)
-        rise = round((value + _turns(base, value, factor, reach, rules)) / factor) - base.value
         least = -bound if rules.kind is Kind.TOTAL else 0
-        if least - coarse <= rise <= bound + coarse and base.value >= reach:
+        rise = round((value + _turns(base, value, factor, bound + coarse, rules)) / factor) - base.value
+        is_near = base.value >= _NEARNESS[word] * (abs(rise) + coarse)
+        if least - coarse <= rise <= bound + coarse and is_near:
             is_whole_part = word == "ratio" or factor == 1 / _MJ_IN_KWH
             return f"{word} {f'1/{_text(1 / factor)}' if factor < 1 and is_whole_part else _text(factor)}"
     return ""
@@ -56,7 +57,7 @@ def scale_of(base: Level, at: int, value: int, rules: Rules) -> str:
 
 def _turns(base: Level, value: int, factor: Fraction, reach: int, rules: Rules) -> int:
     """What a scaled register lost by turning over; 0 where its turns are too short to tell anything by the rest."""
-    if rules.modulus is None or reach * factor > rules.modulus:
+    if rules.modulus is None or _NEARNESS["scale"] * reach * factor > rules.modulus:
         return 0
     return max(0, round((base.value * factor - value) / rules.modulus)) * rules.modulus
 
