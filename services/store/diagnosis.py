@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import asyncpg
 
 from services.accounting.version import ACCOUNTING_VERSION
+from services.store import whole
 from services.store.migrate import scripts
 from services.store.queries import SQL
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from services.store.pool import Connection, Row
+    from services.store.whole import Part
 
 LOOK_S: Final = 86_400
 """How far back failed jobs are told of."""
@@ -69,6 +71,11 @@ async def schema(con: Connection) -> Schema:
     if not await con.fetchval(SQL["doctor_schema_there"]):
         return Schema({}, shipped)
     return Schema({row["name"]: row["sha256"] for row in await con.fetch(SQL["migrate_applied"])}, shipped)
+
+
+async def wholeness(con: Connection) -> tuple[list[str], list[Part]]:
+    """Marks of a restore that has not ended, and parts of the schema that are missing."""
+    return await whole.restoring(con), await whole.missing(con)
 
 
 async def books(con: Connection) -> Row:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import asyncpg
 
 from services.errors import TanfengError
-from services.store import limits
+from services.store import limits, whole
 from services.store.factors import load_facts
 from services.store.queries import SQL
 
@@ -60,13 +60,15 @@ async def migrate(
     plain.
 
     Raises:
-        TanfengError: The database is newer than this code, or an applied migration was changed since.
+        TanfengError: The database is newer than this code, an applied migration was changed since, or a restore into
+            it died.
     """
     with suppress(asyncpg.UniqueViolationError):  # another program made it at the same moment
         await con.execute(SQL["migrate_ledger"])
+    await whole.refuse_half_restored(con)
     done = await _migrations(con, scripts("migrations") if migrations is None else migrations)
     done += await _objects(con, scripts("objects") if objects is None else objects)
-    loaded = await _in_turn(con, partial(_finish, con))
+    loaded = await _in_turn(con, partial(_finish, con, is_changed=bool(done)))
     return done + ([f"facts ({loaded} rows)"] if loaded else [])
 
 
@@ -94,10 +96,12 @@ async def _in_turn(con: Connection, change: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(PAUSE_S)
 
 
-async def _finish(con: Connection) -> int:
+async def _finish(con: Connection, *, is_changed: bool) -> int:
     loaded = await load_facts(con)
     await con.execute(SQL["migrate_finish"])
     await limits.apply(con)
+    if is_changed or not await whole.is_recorded(con):
+        await whole.record(con)
     return loaded
 
 

@@ -93,7 +93,7 @@ def _local_data(place: Place, told: str | None) -> Path | None:
 
 
 async def _schema(con: Connection, _place: Place) -> list[Finding]:
-    schema = versions.schema(await diagnosis.schema(con))
+    schema = versions.schema(await diagnosis.schema(con), *await diagnosis.wholeness(con))
     return [schema, *([] if schema.fix else [versions.books(await diagnosis.books(con))])]
 
 

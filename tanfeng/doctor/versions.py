@@ -6,13 +6,15 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from services.model import iso
+from services.store.whole import FIX, told
 from tanfeng.doctor.finding import error, unknown, warning, well
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from services.store.diagnosis import Schema
     from services.store.pool import Row
+    from services.store.whole import Part
     from tanfeng.doctor.finding import Finding
 
 OLDEST: Final = 15
@@ -100,8 +102,10 @@ def _durability(row: Row | Mapping[str, object]) -> Finding:
     )
 
 
-def schema(found: Schema) -> Finding:
-    """The database's migrations against those of this code."""
+def schema(found: Schema, restoring: Sequence[str] = (), lost: Sequence[Part] = ()) -> Finding:
+    """The database's migrations against those of this code, and whether a restore left all that they made."""
+    if restoring or lost:
+        return _half_restored(restoring, lost)
     newer = sorted(set(found.applied) - set(found.shipped))
     changed = sorted(name for name, digest in found.applied.items() if found.shipped.get(name, digest) != digest)
     missing = sorted(set(found.shipped) - set(found.applied))
@@ -125,6 +129,21 @@ def schema(found: Schema) -> Finding:
             ("tanfeng migrate", "tanfeng migrate"),
         )
     return well("schema", "与程序一致。", "is that of this code.")
+
+
+def _half_restored(restoring: Sequence[str], lost: Sequence[Part]) -> Finding:
+    lacks, marks = told(lost), "、".join(restoring)
+    zh = f"恢复未完成（{marks}）。" if restoring else f"结构不完整，似恢复中断：缺 {lacks}。"
+    en = (
+        f"A restore has not ended ({', '.join(restoring)})."
+        if restoring
+        else f"Not whole, as after a dead restore: {lacks}."
+    )
+    return error(
+        "schema",
+        (zh, en),
+        ("删除此库，用 scripts/restore 恢复到新库，见 docs/operations/backup.md。", f"{FIX[0].upper()}{FIX[1:]}."),
+    )
 
 
 def books(row: Row | Mapping[str, int]) -> Finding:

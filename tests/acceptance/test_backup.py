@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -25,14 +27,24 @@ STRETCH = ("--start", "2026-03-01T00:00:00+08:00", "--days", "1", "--incidents",
 FIGURES = ("energy_1d", "emissions_1mo", "pue_1d", "completeness", "data_events", "budget_status", "registers")
 
 
-def script(name: str, dsn: str, folder: Path, programs: Path, code: int = 0) -> str:
+def script(name: str, dsn: str, folder: Path, programs: Path, code: int = 0, run: str = "env LC_ALL=C") -> str:
     """Run scripts/backup or scripts/restore; `RUN` as docker compose exec would be, only that it stays here."""
-    more = {"TANFENG_DATABASE_DSN": dsn, "PG_BIN": str(programs), "RUN": "env LC_ALL=C"}
+    more = {"TANFENG_DATABASE_DSN": dsn, "PG_BIN": str(programs), "RUN": run}
     more["TANFENG"] = f"{sys.executable} -m tanfeng"
-    command = (str(servers.ROOT / "scripts" / name), str(folder))
-    done = subprocess.run(command, env={**os.environ, **more}, capture_output=True, text=True, check=False)
+    command = ("bash", "-c", documented(name, folder))
+    environment = {**os.environ, **more}
+    done = subprocess.run(command, env=environment, cwd=servers.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def documented(name: str, folder: Path) -> str:
+    """The command as docs/operations/backup.md writes it, of another folder."""
+    page = (servers.ROOT / "docs" / "operations" / "backup.md").read_text("utf-8")
+    (line,) = re.findall(rf"^scripts/{name} /backup/.*$", page, re.MULTILINE)
+    command, number = re.subn(r"/backup/(?:\$\([^)]*\)|\S+)", shlex.quote(str(folder)), line)
+    assert number == 1
+    return command
 
 
 @pytest.fixture(params=["postgres", "timescale"])
@@ -71,6 +83,7 @@ async def test_a_restored_database_has_the_books_figures_and_logins_of_its_sourc
             rows = await here.report(query)
             assert rows or view == "budget_status"
             assert await there.report(query) == rows
+        await same_past(here, there)
         login = await asyncpg.connect(as_login(there.dsn, role, "old-secret"))
         assert {row[0] for row in await login.fetch("SELECT enterprise FROM report.enterprises")} == {"steel"}
         await login.close()
@@ -78,6 +91,33 @@ async def test_a_restored_database_has_the_books_figures_and_logins_of_its_sourc
         await goes_on(there, tmp_path / "next")
     async with visit(here.dsn, name="test") as con:
         await con.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def same_past(here: Site, there: Site) -> None:
+    """Every figure with a past, as of the first and the last change of closed rows and the middle, is the source's."""
+    moments = [at for (at,) in await here.rows("SELECT DISTINCT recorded_until FROM core.energy_revision ORDER BY 1")]
+    views = [
+        name
+        for (name,) in await here.rows(
+            "SELECT table_name FROM information_schema.columns"
+            " WHERE table_schema = 'report' AND column_name IN ('recorded_from', 'recorded_until')"
+            " GROUP BY 1 HAVING count(*) = 2 ORDER BY 1"
+        )
+    ]
+    assert len(moments) > 2
+    assert {"energy_15m_history", "energy_1d_history", "emissions_1d_history", "coal_1d_history"} <= set(views)
+    seen = set()
+    for view in views:
+        for at in (moments[0] - 1, moments[len(moments) // 2], moments[-1]):
+            query = (
+                "SELECT count(*), coalesce(md5(string_agg(t::text, ',' ORDER BY t::text)), '')"
+                f" FROM report.{view} AS t WHERE recorded_from <= $1 AND $1 < recorded_until"
+            )
+            rows = await here.report(query, at)
+            assert await there.report(query, at) == rows, f"{view} as of {at}"
+            if view == "energy_15m_history":
+                seen.add(rows[0])
+    assert len(seen) == 3
 
 
 async def goes_on(there: Site, truth: Path) -> None:

@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 
 from services.errors import TanfengError
-from services.store.migrate import Script, migrate, scripts
+from services.store.migrate import Script, _migrations, migrate, scripts
 from services.store.pool import connect
+from services.store.queries import SQL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -124,7 +125,8 @@ WHERE c.relkind = 'r' AND (c.oid::regclass::text LIKE 'core.energy%' OR c.oid::r
 async def test_rests_come_to_a_database_without_writing_its_rows_anew(con: Connection) -> None:
     """Every table and chunk keeps its file; what was booked has no rest, and the months go on following the days."""
     await con.execute("DROP SCHEMA core, report CASCADE; DROP TABLE public.schema_migration")
-    await migrate(con, migrations=[each for each in scripts("migrations") if each.name < "0060"], objects=[])
+    await con.execute(SQL["migrate_ledger"])
+    await _migrations(con, [each for each in scripts("migrations") if each.name < "0060"])
     await con.execute(
         "INSERT INTO core.energy_15m SELECT 1, timestamptz '2026-01-01Z' + n * interval '1 day', 5, 1, 900, 0"
         " FROM generate_series(0, 40) AS n"
