@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OLDEST_S: Final = 60.0
 """A transaction older than this keeps dead rows of every table from being removed."""
 EVERY_S: Final = 1.0
-RETRY_S: Final = 5.0
+RETRY_S: Final = 15.0
 
 _log = structlog.get_logger("watchdog")
 
@@ -39,13 +39,16 @@ async def end_offenders(con: Connection, oldest_s: float = OLDEST_S) -> list[End
     """End what offends now, count it in core.ended_session, and tell whom it met.
 
     Raises:
-        TanfengError: This login may neither see nor end other sessions, or the schema is not there.
+        TanfengError: This login may neither see nor end other sessions.
     """
-    if not await con.fetchval(SQL["watchdog_may"]):
+    here = await con.fetchrow(SQL["watchdog_may"])
+    if here is None or not here["may_watch"]:
         raise TanfengError(
             "this login cannot watch over tenants' sessions",
             "run it as the owner; if that is no superuser: GRANT pg_signal_backend, pg_read_all_stats TO it",
         )
+    if not here["has_tenants"]:  # a database that is being migrated for the first time
+        return []
     ended = [
         Ended(row["role"], row["reason"], row["age_s"], row["query"])
         for row in await con.fetch(SQL["watchdog_end"], oldest_s)

@@ -69,8 +69,8 @@ SELECT ARRAY(SELECT signature FROM core.forbidden_function WHERE is_open ORDER B
        pg_has_role('pg_signal_backend', 'USAGE') AND pg_has_role('pg_read_all_stats', 'USAGE') AS may_watch;
 
 -- name: watchdog_may
-SELECT pg_has_role('pg_signal_backend', 'USAGE') AND pg_has_role('pg_read_all_stats', 'USAGE')
-   AND to_regproc('core.is_tenant') IS NOT NULL;
+SELECT pg_has_role('pg_signal_backend', 'USAGE') AND pg_has_role('pg_read_all_stats', 'USAGE') AS may_watch,
+       EXISTS (SELECT FROM pg_proc WHERE proname = 'is_tenant' AND pronamespace = to_regnamespace('core')) AS has_tenants;
 
 -- name: watchdog_end
 -- End tenants' sessions that somebody who is no tenant waits for, and those whose transaction is older than $1 seconds.
