@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from services.clocks import Clock
+from services.errors import TanfengError
 from services.evaluator.once import look_once
 from services.evaluator.trust import Trust
 from services.rules.catalogue import RULES
@@ -134,7 +135,8 @@ class Evaluator:
         try:
             looked = await look_once(con, version)
         except Exception as problem:
-            if con.is_closed() or is_away(problem):
+            is_own = isinstance(problem, TanfengError)  # of a setting: whoever connects says so of the server too
+            if con.is_closed() or (is_away(problem) and not is_own):
                 raise
             self._failed = True
             self.failures[name] = self.failures.get(name, 0) + 1
