@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from services.store.intake import Intake
 
 TOPICS: Final = "keu/v1/#"
+REFUSALS: Final = 2
+"""Once may be a broker that just then went away."""
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _log = structlog.get_logger("ingest")
 
@@ -98,6 +100,7 @@ class Subscriber:
         """The latest one, open or not."""
         self.subscribed = asyncio.Event()
         """Set while the session is subscribed, connected or not: nothing falls between it and an older one."""
+        self._refusals = 0
         self.secret = ""
         """That of the session in use."""
 
@@ -157,12 +160,21 @@ class Subscriber:
         if known == self._filter == TOPICS:
             await self._ask_what_was_dropped(connection)
             return
-        await connection.subscribe(self._filter, () if self.watch is None else broker_watch.TOPICS)
+        await self._subscribe_anew(connection)
         if known is not None and known != self._filter:
             await connection.unsubscribe(known)
         self._known = self._filter + self._place
         with contextlib.suppress(StoreAwayError):  # then the next process subscribes again
             await self._intake.subscribed(self._intake.slot, self._known)
+
+    async def _subscribe_anew(self, connection: AnyConnection) -> None:
+        """With what the broker tells of itself, unless it twice closed the connection at that, as iotcore does."""
+        also = () if self.watch is None or self._refusals >= REFUSALS else broker_watch.TOPICS
+        try:
+            await connection.subscribe(self._filter, also)
+        except BrokerError:
+            self._refusals += 1
+            raise
 
     async def _ask_what_was_dropped(self, connection: AnyConnection) -> None:
         """It is told when it changes, which it may have while we were away. Only a broker that ever told is asked."""
