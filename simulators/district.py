@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from services.errors import TanfengError
-from services.model import SECOND_US
+from services.model import SECOND_US, Stamp
 from services.registry.csv_file import parse_csv
 from services.registry.models import Carrier, Content
 from services.registry.reader import read_registry
@@ -84,4 +84,6 @@ def _point(content: Content, register: Register) -> Point:
         interval_us=policy.interval_s * SECOND_US,
         naive_zone=meter.naive_zone,
         integrate=register.integrate,
+        stamps_start=policy.stamp is Stamp.START,
+        flat_us=None if policy.flat_s is None else policy.flat_s * SECOND_US,
     )

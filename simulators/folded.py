@@ -138,6 +138,8 @@ def _version(policy: PolicyVersion) -> Version:
         noise=policy.noise,
         on_fall=policy.on_fall,
         valid_from=EVER if policy.valid_from is None else policy.valid_from,
+        flat_us=None if policy.flat_s is None else policy.flat_s * SECOND_US,
+        stamp=policy.stamp,
     )
 
 

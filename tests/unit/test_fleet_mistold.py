@@ -38,6 +38,7 @@ START = EPOCH_US + 400 * DAY_US
 FROM = START + 40 * QUARTER_US
 FURNACE = Key("steel", "furnace", "import")
 LATHES = Key("joinery", "lathes", "energy")
+BOOTH = Key("joinery", "paint-booth", "energy")
 LAMPS = Key("joinery", "lamps", "power")
 
 
@@ -153,6 +154,7 @@ def test_jitter_moves_stamps_by_seconds_and_nothing_else() -> None:
 
 def test_a_start_stamped_interval_says_the_same_amounts_an_interval_earlier() -> None:
     """It comes when the interval is over."""
+    assert next(point for point in POINTS if point.key == BOOTH).stamps_start
     ends = next(point for point in POINTS if point.key == LATHES)
     starts = replace(ends, stamps_start=True)
     meters = [Fleet([point], 1).meters[0] for point in (ends, starts)]
