@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -18,11 +19,12 @@ from tanfeng import durations
 from tanfeng.demo import view
 from tanfeng.embedded import state as states
 from tanfeng.embedded.ports import LOOPBACK
+from tanfeng.embedded.reserve import ROOMY_BYTES, Reserve
 from tanfeng.embedded.stack import Stack, Wanted
 from tanfeng.embedded.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import AsyncIterator, Awaitable
 
 HOME: Final = Path(__file__).parents[2] / ".local"
 """Where state lies by default: `.local/state`, or `.local/demo` for a demo, so that the two never mix."""
@@ -69,7 +71,8 @@ def up(
 
 async def _run(stack: Stack, *, plain: bool, for_s: float | None) -> None:
     since, stop = time.monotonic(), _stop_on_signals()
-    async with Supervisor(stack.state.logs, _say) as servers:
+    reserve = Reserve(stack.state.folder, _say)
+    async with Supervisor(stack.state.logs, _say) as servers, _watched(reserve):
         await _unless_stopped(stack.start_servers(servers), stop)
         async with Supervisor(stack.state.logs, _say) as programs:
             await _unless_stopped(stack.start_programs(programs), stop)
@@ -79,6 +82,18 @@ async def _run(stack: Stack, *, plain: bool, for_s: float | None) -> None:
             await _watch(stack, stop, plain=plain)
         if stack.wanted.demo or for_s is not None:
             await _summarise(stack.dsn)
+
+
+@asynccontextmanager
+async def _watched(reserve: Reserve) -> AsyncIterator[None]:
+    """Look after the disk meanwhile; a stop on a full disk gets what is held back."""
+    task = asyncio.create_task(reserve.watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        if shutil.disk_usage(reserve.folder).free < ROOMY_BYTES:
+            reserve.give_up()
 
 
 async def _watch(stack: Stack, stop: asyncio.Event, *, plain: bool) -> None:
@@ -118,5 +133,6 @@ async def _unless_stopped(work: Awaitable[None], stop: asyncio.Event) -> None:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    with suppress(OSError):  # it may be written to a disk that is full
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()

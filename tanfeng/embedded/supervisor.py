@@ -135,9 +135,15 @@ class _Keeper:
                 await asyncio.sleep(pause)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        await asyncio.to_thread(self._child.before)
-        self._trim_log()
-        output = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            await asyncio.to_thread(self._child.before)
+            self._trim_log()
+            output = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        except OSError as problem:
+            raise TanfengError(
+                f"{self._child.name} cannot be started: {problem.strerror}: {problem.filename or self._log}",
+                f"make room on the disk of {self._log.parent.parent}, and see that it can be written",
+            ) from problem
         try:
             self._process = await asyncio.create_subprocess_exec(*self._child.argv, **self._child.options(output))
         except OSError as problem:
@@ -172,7 +178,8 @@ class _Keeper:
     def _trim_log(self) -> None:
         """Keep the log bounded: the child appends, so it can be cut under it."""
         if self._log.exists() and self._log.stat().st_size > LOG_LIMIT_BYTES:
-            shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
+            with suppress(OSError):  # a full disk: what was said is worth less than the room
+                shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
             os.truncate(self._log, 0)
 
     def _last_words(self) -> str:
