@@ -112,7 +112,7 @@ async def test_a_field_case_is_booked_alike_in_any_order(database: str, case: di
         ledger = await ledger_of(first, straight)
         assert await ledger_of(first, shuffled) == ledger
         if "total" in case["expect"]:
-            exact = sum(Decimal(row[1]) + Decimal(row[2]) / PARTS for row in ledger) / MILLI
+            exact = sum((Decimal(row[1]) + Decimal(row[2]) / PARTS for row in ledger), Decimal(0)) / MILLI
             assert abs(exact - Decimal(case["expect"]["total"])) <= Decimal(case["expect"]["tolerance"])
         assert [finding async for finding in verify(first)] == []
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,9 @@ from services.accounting.standstills import largest_mean
 from services.accounting.state import EventKind, Outcome
 from services.accounting.suspicion import zone_of
 from services.model import HOUR_US, QUARTER_US, ActKind, Kind, OnFall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 KWH = 1000  # thousandths
 
@@ -33,7 +37,7 @@ def version(*, flat_us: int | None = None, on_fall: OnFall = OnFall.CONFIRM, rat
     )
 
 
-def folded(levels: list[int | None], *acts: Act, kind: Kind = Kind.TOTAL_INCREASING, **fields: object) -> Fold:
+def folded(levels: Sequence[int | None], *acts: Act, kind: Kind = Kind.TOTAL_INCREASING, **fields: object) -> Fold:
     """One reading a quarter-hour, None where it is missing; levels in kWh."""
     fold = Fold(compile_policy(kind, [version(**fields)], acts))  # type: ignore[arg-type]
     fold.take_all((n * QUARTER_US, level * KWH) for n, level in enumerate(levels) if level is not None)
