@@ -38,6 +38,10 @@ class Kind(StrEnum):
     """A momentary value such as power; booked only where the register says `integrate`."""
 
 
+COUNTING_KINDS: Final = frozenset({Kind.TOTAL_INCREASING, Kind.TOTAL})
+"""Kinds whose readings are levels: energy is the difference of two, and the readings after one say what it was."""
+
+
 class OnFall(StrEnum):
     """When a held run, of falls or of jumps, becomes the truth."""
 

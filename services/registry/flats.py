@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from services.model import HOUR_US, SECOND_US, Direction, Kind
+from services.model import COUNTING_KINDS, HOUR_US, SECOND_US, Direction
 from services.registry.models import PueSide
 from services.registry.policies import OF_ITS_PLACE
 
@@ -23,7 +23,6 @@ INTAKE_FLAT_S: Final = 24 * _HOUR_S
 DATA_CENTRE_FLAT_S: Final = _HOUR_S
 """Of electricity on either side of a data centre's PUE."""
 LEAST_INTERVALS: Final = 8
-_COUNTING: Final = frozenset({Kind.TOTAL_INCREASING, Kind.TOTAL})
 
 
 def default_flats(reading: Reading) -> None:
@@ -42,7 +41,7 @@ def _settled(version: PolicyVersion, longest: int | None) -> PolicyVersion:
 
 
 def _longest(register: Register, reading: Reading, in_centres: frozenset[RegisterKey]) -> int | None:
-    if register.carrier != "electricity" or register.kind not in _COUNTING:
+    if register.carrier != "electricity" or register.kind not in COUNTING_KINDS:
         return None
     if register.key in in_centres:
         return DATA_CENTRE_FLAT_S

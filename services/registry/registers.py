@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from services.accounting.policy import PLAIN_KINDS
 from services.errors import TanfengError
-from services.model import ActKind, Direction, Kind
+from services.model import COUNTING_KINDS, ActKind, Direction, Kind
 from services.registry import scalars
 from services.registry.fields import Fields
 from services.registry.models import DeclaredAct, Register
@@ -159,7 +158,7 @@ def _act(entry: Entry, name: str, register_kind: Kind, problems: list[Problem]) 
 
 
 def _check_act(fields: Fields, act: DeclaredAct, register_kind: Kind) -> None:
-    if act.kind is ActKind.ACCEPT and register_kind not in PLAIN_KINDS:
+    if act.kind is ActKind.ACCEPT and register_kind in COUNTING_KINDS:
         fix = "declare what happened: a replacement, a reset, a correction or an ignore"
         fields.note(fields.line("kind"), f"{fields.name} of kind {register_kind.value} accepts a single reading", fix)
     if act.until is not None and act.until <= act.at:
