@@ -20,6 +20,7 @@ from services.wire.times import iso_time
 from simulators import ledger
 from simulators.books import declare_production, declare_told
 from simulators.district import read_points
+from simulators.incidents import What
 from simulators.publisher import Publisher
 from simulators.stretch import Stretch
 from tanfeng.commands.migrate import database_dsn
@@ -44,6 +45,7 @@ Registry = Annotated[
     list[Path] | None,
     typer.Option(exists=True, dir_okay=False, help="Whose meters; may be given again", show_default="the example"),
 ]
+Without = Annotated[list[What] | None, typer.Option(help="Kinds of incidents that do not happen")]
 TruthFile = Annotated[Path, typer.Option("--truth", dir_okay=False, help="The ledger of what really happened")]
 Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]
 
@@ -57,6 +59,7 @@ def fast(
     days: Annotated[int, typer.Option(min=1)] = 30,
     every: Annotated[float, typer.Option(parser=seconds, metavar="SPAN", help="Between two readings")] = "15m",  # type: ignore[assignment]  # typer parses the default
     incidents: Annotated[int, typer.Option(min=0, help="How many; every kind about as often")] = 300,
+    without: Without = None,
     apart: Annotated[int, typer.Option(min=0, help="Ticks between two incidents of one meter")] = 14,
     declare: Annotated[bool, typer.Option(help="Declare resets and swaps that were told of, and production")] = True,
     broker: Annotated[str | None, typer.Option(help="mqtt://user:password@host:port")] = None,
@@ -72,6 +75,7 @@ def fast(
         until_us=from_us + days * DAY_US,
         every_us=round(every * SECOND_US),
         incidents=incidents,
+        kinds=[kind for kind in What if kind not in (without or ())],
         apart=apart,
     )
     if HOUR_US % stretch.every_us:

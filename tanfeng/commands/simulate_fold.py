@@ -16,7 +16,7 @@ from simulators.district import points_of, read_content
 from simulators.folded import fold_stretch
 from simulators.incidents import What
 from simulators.stretch import Stretch
-from tanfeng.commands.simulate_fast import DAY_US, EXAMPLE, hour_of
+from tanfeng.commands.simulate_fast import DAY_US, EXAMPLE, Without, hour_of
 from tanfeng.commands.simulate_verify import details, line_of
 from tanfeng.durations import seconds
 from tanfeng.progress import bar
@@ -39,7 +39,7 @@ def fold(
     days: Annotated[int, typer.Option(min=1)] = 31,
     every: Annotated[float, typer.Option(parser=seconds, metavar="SPAN", help="Between two readings")] = "15m",  # type: ignore[assignment]  # typer parses the default
     incidents: Annotated[int, typer.Option(min=0, help="How many; every kind about as often")] = 400,
-    without: Annotated[list[What] | None, typer.Option(help="Kinds that do not happen")] = None,
+    without: Without = None,
     apart: Annotated[int, typer.Option(min=0, help="Ticks between two incidents of one meter")] = 14,
 ) -> None:
     """不经数据库，只用记账核心比对真值。The same against the fold alone, without a database; exit 1 if one is wrong."""
