@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from services.store.pool import Connection
     from tests.ingest_rig import Fleet
 
+pytestmark = pytest.mark.skipif(
+    "TANFENG_GARBAGE" not in os.environ,
+    reason="measures delays: set TANFENG_GARBAGE=1 on a machine with nothing else to do",
+)
 READINGS = 50
 EVERY_S = 0.05
 RAISE_S = 1.0
