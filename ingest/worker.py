@@ -27,7 +27,7 @@ from services.wire import Limits
 
 if TYPE_CHECKING:
     from services.settings import Settings
-    from services.store.intake import Outcome
+    from services.store.outcome import Outcome
 
 GRACE_S: Final = 15.0
 """How long a stop waits for the last commit; what is not committed then was not acknowledged and will come again."""

@@ -188,3 +188,21 @@ def process(dsn: str, url: str) -> Iterator[multiprocessing.process.BaseProcess]
         running.kill()
         running.join(30)
         running.close()
+
+
+async def holds(con: Connection, count: int) -> bool:
+    """Whether so many readings are stored."""
+    return await stored(con) == count
+
+
+async def holds_counted(con: Connection, what: str, count: int) -> bool:
+    """Whether ingest has counted so many."""
+    return await counted(con, what) >= count
+
+
+async def waits_for_lock(con: Connection) -> Any:
+    """Whether ingest waits for a lock."""
+    return await con.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tanfeng-ingest' AND wait_event_type = 'Lock'"
+        " AND datname = current_database()"
+    )

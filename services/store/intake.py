@@ -7,9 +7,7 @@ Ingest sees three outcomes of a lot: committed, `StoreAwayError` (keep it and tr
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +17,7 @@ from services.clocks import Clock
 from services.store import broker, clock_doubts, sessions, slots
 from services.store.booking import Books
 from services.store.control import instant_of, write_as_control
+from services.store.outcome import outcome_of
 from services.store.pool import connect
 from services.store.problems import LOST, PassedOnError, StoreAwayError, away_problems, commit_problems
 from services.store.queries import SQL
@@ -27,14 +26,13 @@ from services.store.rejections import STORE_ERROR, FloodGate, kept_bytes, write_
 from services.store.shares import Shares
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from services.model import MeterRef
-    from services.store.booking import Booked
     from services.store.bounded import BoundedConnection
     from services.store.lot import Lot
+    from services.store.outcome import Outcome
     from services.store.pool import Connection, Row
-    from services.store.rejections import Rejection
 
 STATEMENT_S: Final = 25.0
 """A statement that takes longer is ended by the server, and its lot halved; one that does not end then has lost it."""
@@ -53,23 +51,6 @@ class StaleDirectoryError(PassedOnError):
 
 class SlotLostError(PassedOnError):
     """Another worker holds our slot now, and its session at the broker."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a lot, in readings; `rejected` by code, floods included."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    held: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other: Outcome) -> None:
-        """Count another part of the same messages."""
-        self.accepted += other.accepted
-        self.duplicates += other.duplicates
-        self.held += other.held
-        self.rejected.update(other.rejected)
 
 
 class Intake:
@@ -150,7 +131,7 @@ class Intake:
                     if await clock_doubts.version_in_time(con, self.clock) != lot.version:
                         raise StaleDirectoryError
                     booked = await self._books.book(con, lot.arrivals) if lot.arrivals else None
-                    outcome, rejections = _outcome(lot, booked)
+                    outcome, rejections = outcome_of(lot, booked)
                     if rejections:
                         admitted = self._gate.admit(rejections, self._enterprises, now_us)
                         await write_admitted(con, admitted, now_us)
@@ -349,15 +330,3 @@ def _whole(con: BoundedConnection) -> Iterator[None]:
     except BaseException:
         con.terminate()
         raise
-
-
-def _outcome(lot: Lot, booked: Booked | None) -> tuple[Outcome, Sequence[Rejection]]:
-    """Count what booking said; conflicts and readings too old join the rejections."""
-    rejections = lot.rejections
-    outcome = Outcome()
-    if booked is not None:
-        outcome = Outcome(booked.accepted, booked.duplicates, booked.held)
-        if booked.conflicts or booked.too_old:
-            rejections = [*rejections, *lot.refused_by_store(booked)]
-    outcome.rejected.update(each.code for each in rejections)
-    return outcome, rejections

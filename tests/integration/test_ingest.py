@@ -7,7 +7,7 @@ import shutil
 import ssl
 import subprocess
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,11 +20,14 @@ from tests.ingest_rig import (
     connection,
     counted,
     energy,
+    holds,
+    holds_counted,
     make_fleet,
     rejected,
     settings_for,
     stored,
     until,
+    waits_for_lock,
     worker,
 )
 from tests.mqtt import publish, publisher
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.store.pool import Connection
 
 ONE_READ = 256 * 1024
 """Bytes that asyncio reads from a socket at a time: the bound may be passed by as much."""
@@ -331,21 +333,3 @@ async def test_the_broker_may_restart_under_load(database: str, broker: servers.
                 broker.start()  # in this thread: servers end with the thread that started them
             await until(lambda: holds(con, 6000))
         assert await energy(con) == 20 * 299 * 1000
-
-
-async def holds(con: Connection, count: int) -> bool:
-    """Whether so many readings are stored."""
-    return await stored(con) == count
-
-
-async def holds_counted(con: Connection, what: str, count: int) -> bool:
-    """Whether ingest has counted so many."""
-    return await counted(con, what) >= count
-
-
-async def waits_for_lock(con: Connection) -> Any:
-    """Whether ingest waits for a lock."""
-    return await con.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tanfeng-ingest' AND wait_event_type = 'Lock'"
-        " AND datname = current_database()"
-    )

@@ -25,7 +25,7 @@ from tests.unit.test_inbox import Line
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from services.store.intake import Outcome
+    from services.store.outcome import Outcome
     from services.store.pool import Connection
     from tests.ingest_rig import Fleet
     from tests.mqtt import Post

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,17 +14,17 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from services.alerting.model import Severity
-from services.notify import sending
 from services.notify.channel import AppriseChannel
 from services.notify.config import MQTT, Config, Route, Target
 from services.notify.mqtt import MqttChannel
-from services.notify.sending import enqueue, run, send_next
-from services.store import clock_doubts, outbox, silences
+from services.notify.sending import enqueue, send_next
+from services.store import silences
 from services.store.alert_acts import acknowledge
 from services.store.pool import connect, open_pool
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, take
 from tests.figure_world import instant
 from tests.ingest_rig import until
+from tests.notify_rig import ALL, LOOPBACK, SECRET, Hook, config_of, hook_target, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -36,42 +33,6 @@ if TYPE_CHECKING:
     from services.store.pool import Connection
 
 T0 = instant("2026-03-02T00:00+08:00")
-LOOPBACK = (ip_network("127.0.0.1/32"),)
-SECRET = "token-5f1e"  # noqa: S105 - what must not be seen anywhere
-ALL = frozenset(Severity)
-
-
-class Hook:
-    """A webhook's server: keeps what was posted, answers with the code it is told to."""
-
-    def __init__(self) -> None:
-        self.posts: list[dict[str, Any]] = []
-        self.answer = 200
-        self.location = ""
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if hook.answer == 200:
-                    hook.posts.append(body)
-                self.send_response(hook.answer)
-                if hook.location:
-                    self.send_header("Location", hook.location)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -91,31 +52,6 @@ async def con(database: str) -> AsyncIterator[Connection]:
     await look(opened, "MeterSilent", T0 + HOUR_US)
     yield opened
     await opened.close()
-
-
-def hook_target(folder: Path, hook: Hook, name: str = "hook", per_minute: int = 600) -> Target:
-    """A target whose address file names the hook with a secret in its path."""
-    file = folder / name
-    file.write_text(f"json://127.0.0.1:{hook.port}/{SECRET}\n")
-    return Target(name, "apprise", file, per_minute)
-
-
-def config_of(*targets: Target, repeat_us: int = 0, enterprises: frozenset[str] | None = None) -> Config:
-    """Everything to all of these targets."""
-    route = Route(tuple(each.name for each in targets), ALL, enterprises, repeat_us)
-    return Config({each.name: each for each in targets}, (route,), LOOPBACK)
-
-
-@contextlib.asynccontextmanager
-async def running(database: str, config: Config) -> AsyncIterator[None]:
-    """The outbox being emptied."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(run(database, config, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 async def test_an_alert_reaches_its_webhook_in_chinese_and_english(
@@ -183,79 +119,6 @@ async def test_nothing_is_sent_faster_than_the_targets_rate(
     channel = AppriseChannel(target, LOOPBACK)
     async with await open_pool(database, name="test", size=2) as pool:
         assert [await send_next(pool, target, channel) for _ in range(4)] == [True, True, True, None]
-
-
-async def test_over_never_comes_before_firing(con: Connection, database: str, hook: Hook, tmp_path: Path) -> None:
-    """Though firing was tried and waits for its next try when the end is told: the other side keeps nothing open."""
-    config = config_of(hook_target(tmp_path, hook))
-    hook.answer = 500
-    await enqueue(con, config, T0 + HOUR_US)
-    async with running(database, config):
-        await until(lambda: con.fetchval("SELECT attempts >= 2 FROM core.notification"))
-        await take(con, await con.fetchval("SELECT max(register_id) FROM core.register"), [(T0 + HOUR_US, 1)])
-        await look(con, "MeterSilent", T0 + HOUR_US + MINUTE_US)
-        assert await enqueue(con, config, T0 + HOUR_US + MINUTE_US) == 1
-        hook.answer = 200
-        await until(lambda: len(hook.posts) == 2)
-    assert [post["title"].split()[2] for post in hook.posts] == ["发生", "解除"]
-
-
-async def test_what_a_clock_a_day_ahead_wrote_holds_up_nothing(
-    con: Connection, database: str, hook: Hook, tmp_path: Path
-) -> None:
-    """Messages delivered, claimed and put off "tomorrow": pace and order go on by the right time."""
-    for index in range(7):
-        await take(con, await add_counter(con, meter=f"x{index}"), [(T0, 0)])
-    await look(con, "MeterSilent", T0 + HOUR_US)
-    config = config_of(hook_target(tmp_path, hook, per_minute=3))
-    assert await enqueue(con, config, T0 + HOUR_US) == 8
-    await con.execute(
-        "UPDATE core.notification SET created_at = now() + interval '1 day', not_before = now() + interval '1 day',"
-        " claimed_until = CASE WHEN notification_id % 2 = 0 THEN now() + interval '1 day' ELSE claimed_until END,"
-        " delivered_at = CASE WHEN notification_id % 3 = 0 THEN now() + interval '1 day' END"
-    )
-    async with await open_pool(database, name="test", size=2) as pool:
-        target = config.targets["hook"]
-        assert await send_next(pool, target, AppriseChannel(target, LOOPBACK))
-        assert await send_next(pool, target, AppriseChannel(target, LOOPBACK))
-        await outbox.bound(con, ["hook"])
-    assert await con.fetchval("SELECT count(*) FROM core.notification WHERE delivered_at > now()") == 0
-
-
-async def test_a_critical_message_waits_neither_behind_others_nor_for_a_notices_pause(
-    con: Connection, database: str, hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The target refused a warning and is left alone for ten minutes, but for what is more severe."""
-    monkeypatch.setattr(sending, "FIRST_PAUSE_S", 600.0)
-    config = config_of(hook_target(tmp_path, hook))
-    hook.answer = 500
-    await enqueue(con, config, T0 + HOUR_US)
-    async with running(database, config):
-        await until(lambda: con.fetchval("SELECT attempts = 1 FROM core.notification"))
-        hook.answer = 200
-        await clock_doubts.doubt(con, "ingest 0", clock_doubts.DIFFERS, HOUR_US)
-        await look(con, "ClockDiffers")
-        await until(lambda: hook.posts, 30)
-    assert hook.posts[0]["title"].split()[1] == "critical]"
-
-
-async def test_a_fifth_of_a_minutes_share_is_kept_for_what_is_critical(
-    con: Connection, database: str, hook: Hook, tmp_path: Path
-) -> None:
-    """Of ten messages a minute warnings have eight; a critical one that comes then goes at once, before the rest."""
-    for index in range(9):
-        await take(con, await add_counter(con, meter=f"x{index}"), [(T0, 0)])
-    await look(con, "MeterSilent", T0 + HOUR_US)
-    target = hook_target(tmp_path, hook, per_minute=10)
-    await enqueue(con, config_of(target), T0 + HOUR_US)
-    channel = AppriseChannel(target, LOOPBACK)
-    async with await open_pool(database, name="test", size=2) as pool:
-        assert [await send_next(pool, target, channel) for _ in range(9)] == [True] * 8 + [None]
-        await clock_doubts.doubt(con, "ingest 0", clock_doubts.DIFFERS, HOUR_US)
-        await look(con, "ClockDiffers")
-        await enqueue(con, config_of(target), T0 + HOUR_US)
-        assert [await send_next(pool, target, channel) for _ in range(2)] == [True, None]
-    assert "ClockDiffers" in hook.posts[-1]["title"]
 
 
 async def test_it_is_repeated_until_acknowledged(con: Connection, database: str, hook: Hook, tmp_path: Path) -> None:
