@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.accounting.amounts import take_interval, take_measurement
+from services.accounting.baseline import SOUND
+from services.accounting.held import HistoryNeededError
 from services.accounting.plain import book_plain
 from services.accounting.policy import EVER, PLAIN_KINDS
-from services.accounting.registers import SOUND, HistoryNeededError, Registers
+from services.accounting.registers import Registers
 from services.accounting.standstills import Shown
 from services.accounting.state import Effects, Outcome, State, Verdict
 from services.model import Kind

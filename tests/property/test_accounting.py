@@ -16,7 +16,8 @@ from services.accounting.state import Outcome, Segment, Verdict
 from services.model import Kind
 from tests.accounting_books import MemoryBooks
 from tests.histories import HOUR, WEEK, History, short_times
-from tests.oracles import NaiveFold, quarters
+from tests.naive_fold import NaiveFold
+from tests.oracles import quarters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
