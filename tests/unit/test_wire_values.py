@@ -73,6 +73,7 @@ def test_a_value_becomes_thousandths_half_even_and_keeps_its_text_where_that_los
     [
         ('"2026-11-22T10:00:00+08:00"', NOW),
         ('"2026-11-22 10:00:00+08:00"', NOW),
+        ('"2026-11-22T10:00:00 +08:00"', NOW),
         ('"2026-11-22T10:00+0800"', NOW),
         ('"2026-11-22T02:00:00Z"', NOW),
         ('"2026-11-21T21:30:00-04:30"', NOW),
@@ -96,6 +97,23 @@ def test_read_at_is_iso_with_a_zone_or_epoch_seconds_or_milliseconds(read_at: st
     payload = f'{{"read_at": {read_at}, "registers": {{"kwh": 1}}}}'.encode()
     decoded = decode(readings_topic("steel", "main"), payload, DIRECTORY, NOW, LIMITS)
     assert [a.at for a in decoded.arrivals] == [at]
+
+
+@pytest.mark.parametrize(
+    "read_at",
+    [
+        "2026-11-22T10:00:009+08:00",
+        "2026-11-22T10:00:00\\u0000+08:00",
+        "2026-11-22T02:00:00/Z",
+        "2026-11-22T02:00:00Z\\u0001",
+    ],
+)
+def test_a_character_too_many_before_the_zone_makes_a_time_unreadable(read_at: str) -> None:
+    """`:009` is no second, and a control byte no separator: nothing is passed over."""
+    payload = f'{{"read_at": "{read_at}", "registers": {{"kwh": 1}}}}'.encode()
+    decoded = decode(readings_topic("steel", "main"), payload, DIRECTORY, NOW, LIMITS)
+    assert not decoded.arrivals
+    assert [rejection.code for rejection in decoded.rejected] == ["bad_time"]
 
 
 def test_a_time_without_zone_is_taken_in_the_zone_that_the_meter_declares() -> None:
