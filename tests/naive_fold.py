@@ -60,15 +60,28 @@ class NaiveFold:
                         self.act(late, None)
                     return
                 self.act(act, raw if act.at == at else None)
+        else:
+            for act in [a for a in policy.acts if a.at == at]:
+                old_value = round(raw * act.old.multiplier)
+                if self.agrees_with_old_side(act, old_value):
+                    self.chain, self.first, self.outcome[at] = [(at, old_value, "reading")], old_value, "closing"
+                    for late in [a for a in policy.acts if a.at == at]:
+                        self.act(late, None)
+                    return
         self.normal(at, value, rules)
 
     def of_old_side(self, act: Any, old_value: int) -> tuple[str, int] | None:
         """How a reading at the act is the old meter's last one, which a known final level must agree with to a step."""
-        if act.kind == "multiplier" and act.start is None:
-            return None
-        fits_final = act.final is None or explained(act.old, old_value, act.final, act.old.step)
-        fits = act.old.in_range(old_value) and fits_final
+        fits = self.agrees_with_old_side(act, old_value)
         return self.leg(self.chain[-1], act.at, old_value, act.old) if fits else None
+
+    @staticmethod
+    def agrees_with_old_side(act: Any, old_value: int) -> bool:
+        """Whether what is declared of the old meter does not speak against a reading at the act."""
+        if act.kind == "multiplier" and act.start is None:
+            return False
+        fits_final = act.final is None or explained(act.old, old_value, act.final, act.old.step)
+        return bool(act.old.in_range(old_value) and fits_final)
 
     @staticmethod
     def leg(base: tuple[int, int, str], at: int, value: int, rules: Any) -> tuple[str, int] | None:

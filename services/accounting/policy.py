@@ -203,7 +203,9 @@ def compile_policy(
     acts = sorted({(act.kind, act.at, act.until): act for act in acts}.values(), key=lambda act: act.at)
     dated = sorted(versions, key=lambda version: version.valid_from)
     changes = [(EVER, multiplier)] + [
-        (act.at, Fraction(act.value)) for act in acts if act.kind is ActKind.MULTIPLIER and act.value is not None
+        (_applies_from(act.at, kind, _latest(dated, act.at)), Fraction(act.value))
+        for act in acts
+        if act.kind is ActKind.MULTIPLIER and act.value is not None
     ]
     starts = sorted({EVER, *(version.valid_from for version in dated[1:]), *(at for at, _ in changes)})
     rules = tuple(
@@ -234,6 +236,15 @@ def compile_policy(
 
 
 _NEW_LEVEL: Final = (ActKind.REPLACEMENT, ActKind.RESET)
+
+
+def _applies_from(at: int, kind: Kind, version: Version) -> int:
+    """The first `read_at` that a ratio declared at `at` is for.
+
+    An amount stamped with the end of its interval is of the ratio that held in its middle: the one stamped at the
+    change itself, or a moment after, was counted before it.
+    """
+    return at + version.interval_us // 2 if kind is Kind.INTERVAL and version.stamp is Stamp.END else at
 
 
 def _latest(dated: Sequence[Version], at: int) -> Version:

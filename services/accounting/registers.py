@@ -36,6 +36,8 @@ class Registers(HeldRuns):
     def take(self, at: int, raw: int | Fraction, rules: Rules) -> None:
         """Take the next reading, after the acts up to it."""
         base = self.state.base
+        if base is None and self.policy.acts and self._opens_old(at, raw):
+            return
         if base is not None and self.policy.acts:
             for act in self.policy.acts_between(base.at, at):
                 if act.at == at and (amount := self._closing_amount(act, raw)) is not None:
@@ -45,6 +47,16 @@ class Registers(HeldRuns):
                     return
                 self._end_epoch(act, raw if act.at == at else None)
         self._settle(at, rules.level(raw), rules)
+
+    def _opens_old(self, at: int, raw: int | Fraction) -> bool:
+        """Take a first reading at an act's own instant as the old side's last one, where that fits as both may."""
+        act = next((act for act in self.policy.acts_between(at - 1, at) if self._may_close(act, raw)), None)
+        if act is None:
+            return False
+        self._settle(at, act.old.level(raw), act.old)
+        self.effects.verdicts[at] = Verdict(Outcome.CLOSING)
+        self.close_epochs_at(at)
+        return True
 
     def skip(self, at: int) -> None:
         """An ignored reading; acts up to it are applied, so that the state after it knows of them."""
@@ -76,12 +88,15 @@ class Registers(HeldRuns):
 
         A multiplier declared without a reading is told by this one, which then belongs to both sides.
         """
+        return judge(self._base, act.at, act.old.level(raw), act.old) if self._may_close(act, raw) else None
+
+    @staticmethod
+    def _may_close(act: EpochAct, raw: int | Fraction) -> bool:
+        """Whether a reading at exactly the act is one that the old side can have shown, by the act alone."""
         shown = act.old.level(raw)
         if act.start is None or not act.old.in_range(shown):
-            return None
-        if act.final is not None and judge_at_once(shown, act.final, act.old) is None:
-            return None
-        return judge(self._base, act.at, shown, act.old)
+            return False
+        return act.final is None or judge_at_once(shown, act.final, act.old) is not None
 
     def _end_epoch(self, act: EpochAct, raw: int | Fraction | None) -> None:
         """Book up to the act if its final level is plausible, and start again at its level."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from services.accounting.split import split
 from services.accounting.standstills import largest_mean
 from services.accounting.state import EventKind, Outcome
 from services.accounting.suspicion import zone_of
-from services.model import HOUR_US, QUARTER_US, ActKind, Kind, OnFall
+from services.model import HOUR_US, QUARTER_US, ActKind, Kind, OnFall, Stamp
+from services.units import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,3 +233,30 @@ def test_the_largest_mean_is_over_an_hour_or_all() -> None:
     assert largest_mean(burst) * HOUR_US == 600
     assert largest_mean([(0, 0), (30 * minute, 100)]) * HOUR_US == 200
     assert largest_mean([(0, 0)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("levels", "act", "booked"),
+    [
+        ([620, 20, 40], Act(ActKind.RESET, 0), 40),
+        ([0, 20, 40], Act(ActKind.RESET, 0), 40),
+        ([620, 7020, 7040], Act(ActKind.REPLACEMENT, 0, final=Decimal(620), start=Decimal(7000)), 40),
+        ([7000, 7020, 7040], Act(ActKind.REPLACEMENT, 0, final=Decimal(620), start=Decimal(7000)), 40),
+        ([620, 640, 660], Act(ActKind.MULTIPLIER, 0, value=Decimal(2), reading=Decimal(620)), 80),
+    ],
+)
+def test_a_first_reading_at_an_act_belongs_to_the_side_it_fits(levels: list[int], act: Act, booked: int) -> None:
+    """The old meter's last reading may be the first one there is: what follows starts at the new level, none held."""
+    fold = folded(levels, act)
+    assert energy(fold) == (booked, 0)
+    assert {verdict.outcome for verdict in fold.effects.verdicts.values()} <= {Outcome.SOUND, Outcome.CLOSING}
+
+
+@pytest.mark.parametrize(("stamp", "late_us", "booked"), [("end", 0, 70), ("end", 2_000_000, 70), ("start", 0, 80)])
+def test_an_amount_that_ends_at_a_change_of_ratio_is_of_the_ratio_before(stamp: str, late_us: int, booked: int) -> None:
+    """Five amounts of 10, the ratio doubled at the third stamp: that interval ends or begins there."""
+    rules = replace(version(), stamp=Stamp(stamp))
+    act = Act(ActKind.MULTIPLIER, 3 * QUARTER_US, value=Decimal(2))
+    fold = Fold(compile_policy(Kind.INTERVAL, [rules], [act]))
+    fold.take_all((n * QUARTER_US + late_us, 10 * KWH) for n in range(1, 6))
+    assert sum(row[0] for row in split(fold.effects.segments).values()) == booked * KWH * PARTS
