@@ -141,6 +141,8 @@ def _version(
 ) -> Version:
     step = listing.resolution() if resolution is None else _positive("--resolution", resolution)
     every = listing.interval_us() if interval is None else _span(interval)
+    if not every:
+        raise TanfengError(f"--interval {interval!r} is no time", "write the time between readings, as 15m")
     return Version(
         max_rate=None if max_rate in {None, "unknown"} else _positive("--max-rate", str(max_rate)),
         resolution=step,

@@ -36,7 +36,9 @@ def read_acts(path: Path, naive_zone: str | None) -> list[Act]:
         TanfengError: The file is no JSON list of acts; names the act and the key.
     """
     try:
-        entries = json.loads(path.read_text("utf-8"), parse_float=Decimal)
+        entries = json.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
+    except RecursionError:
+        raise TanfengError(f"{path} is nested too deeply", "give a JSON list of acts") from None
     except (OSError, ValueError) as problem:
         raise TanfengError(f"cannot read {path}: {problem}", "give a JSON list of acts") from None
     if not isinstance(entries, list):
@@ -45,7 +47,7 @@ def read_acts(path: Path, naive_zone: str | None) -> list[Act]:
 
 
 def _act(place: str, entry: Any, naive_zone: str | None) -> Act:  # noqa: ANN401 - anything may stand in the file
-    if not isinstance(entry, dict) or entry.get("kind") not in {kind.value for kind in ActKind}:
+    if not isinstance(entry, dict) or entry.get("kind") not in [kind.value for kind in ActKind]:
         raise TanfengError(f"{place}: no known kind", f"use one of {', '.join(ActKind)}")
     kind = ActKind(entry["kind"])
     must, may = _KEYS[kind]

@@ -10,7 +10,7 @@ from statistics import median_low
 from typing import TYPE_CHECKING, Final
 
 from services.errors import TanfengError
-from services.model import QUARTER_US
+from services.model import HOUR_US, QUARTER_US, iso
 from services.units import LIMIT, MILLI, thousandths
 from services.wire.numbers import Number, value_of
 from services.wire.outcome import RefusedError
@@ -28,6 +28,8 @@ LONGEST_LINE: Final = 65_536
 """Characters; what has no line end (a device, a binary file) is refused there instead of read for ever."""
 MOST_ROWS: Final = 2_000_000
 """Rows are read one by one, and each one kept takes about 1 KiB until the statement is printed: 2 GiB at this many."""
+LONGEST_SPAN_US: Final = 60 * 366 * 24 * HOUR_US
+"""Quarter-hours are held as rows too: a stamp of the year 1 or 9999 would make hundreds of millions of them."""
 _LARGEST_EXPONENT: Final = 15
 
 
@@ -86,11 +88,22 @@ def read_listing(path: Path, naive_zone: str | None) -> Listing:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return sort_out(_rows(path, file), naive_zone)
+            return _bounded(path, sort_out(_rows(path, file), naive_zone))
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise TanfengError(
             f"cannot read {path}: {problem}", "name a UTF-8 CSV file with the columns read_at,value"
         ) from None
+
+
+def _bounded(path: Path, listing: Listing) -> Listing:
+    """The listing, refused where its readings lie further apart than can be held."""
+    first, last = min(listing.standing, default=0), max(listing.standing, default=0)
+    if last - first > LONGEST_SPAN_US:
+        raise TanfengError(
+            f"the readings of {path} reach from {iso(first)} to {iso(last)}: more than 60 years",
+            "leave out the rows whose clock was wrong, or split the file by time",
+        )
+    return listing
 
 
 def _rows(path: Path, file: TextIO) -> Iterator[Row]:

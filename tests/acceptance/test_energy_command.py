@@ -223,7 +223,14 @@ def test_acts_of_every_kind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("[{}]", "act 1"), ('[{"kind": "reset"}]', "at"), ("{}", "list"), ('[{"kind": "reset", "at": "noon"}]', "noon")],
+    [
+        ("[{}]", "act 1"),
+        ('[{"kind": "reset"}]', "at"),
+        ('[{"kind": ["reset"], "at": "2026-05-05T00:00:00Z"}]', "act 1: no known kind"),
+        ("{}", "list"),
+        ("[" * 100_000, "nested too deeply"),
+        ('[{"kind": "reset", "at": "noon"}]', "noon"),
+    ],
 )
 def test_wrong_events_file_is_named(text: str, named: str, tmp_path: Path) -> None:
     """The error names the act, what is wrong and the fix."""
@@ -232,6 +239,29 @@ def test_wrong_events_file_is_named(text: str, named: str, tmp_path: Path) -> No
     with pytest.raises(TanfengError, match=named) as caught:
         run(file, "--events", str(tmp_path / "e.json"))
     assert caught.value.fix
+
+
+def test_events_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """Editors of some systems write one."""
+    (tmp_path / "e.json").write_text("[]", "utf-8-sig")
+    file = write(tmp_path / "r.csv", [(when.isoformat(), value) for when, value in clean()])
+    said = json.loads(run(file, *METER, "--events", str(tmp_path / "e.json"), "--format", "json"))
+    assert said["total"] == "30000.000"
+
+
+def test_a_stamp_of_another_age_is_named_and_no_memory_is_filled(tmp_path: Path) -> None:
+    """One clock of the year 9999 would make 280 million quarter-hours."""
+    rows = [(when.isoformat(), value) for when, value in clean()]
+    file = write(tmp_path / "r.csv", [*rows, ("9999-12-31T00:00:00Z", rows[-1][1] + 1)])
+    with pytest.raises(TanfengError, match="to 9999-12-31T00:00:00Z: more than 60 years"):
+        run(file, *METER)
+
+
+def test_an_interval_of_no_time_is_refused(tmp_path: Path) -> None:
+    """It would call every leg estimated."""
+    file = write(tmp_path / "r.csv", [(when.isoformat(), value) for when, value in clean()])
+    with pytest.raises(TanfengError, match="--interval '0s' is no time"):
+        run(file, "--interval", "0s")
 
 
 def test_table_says_what_to_look_at(tmp_path: Path) -> None:
