@@ -56,7 +56,7 @@ SELECT c.enterprise, c.enterprise_zh, c.enterprise_en, s.site_id, s.code AS site
        o.valid_until::timestamp AT TIME ZONE s.zone AS owned_until,
        (u.until_at AT TIME ZONE s.zone)::date AS today, u.until_at,
        greatest(f.newest_at - make_interval(secs => f.lag_s), now() - make_interval(secs => 2 * f.lag_s)) AS settled_at,
-       f.first_day, f.is_metered, f.is_reported
+       f.first_day, f.is_metered, f.is_reported, u.bounded_from, u.bounded_until
 FROM core.caller_enterprise c
 JOIN core.site_membership o ON o.enterprise_id = c.enterprise_id AND o.recorded_until = 'infinity'
 JOIN core.site s ON s.site_id = o.site_id
@@ -75,84 +75,63 @@ CROSS JOIN LATERAL (
     HAVING count(*) > 0
 ) AS f
 CROSS JOIN LATERAL (
-    SELECT least(greatest(now(), f.newest_at), max(v.starts_until)) AS until_at
+    SELECT least(greatest(now(), f.newest_at), max(v.starts_until)) AS until_at, min(v.starts_from) AS bounded_from,
+           max(v.starts_until) AS bounded_until
     FROM core.pue_version v WHERE v.site_id = s.site_id
 ) AS u;
 
 -- Aligned windows: an hour at each quarter, 24 hours at each hour, days, 30 days at each day, months (the running one until
 -- today), 12 months at each month. `day` is the local day on which the window starts; a filter on it is the fastest.
--- Hours are there twice: by_day brings the quarter-hours of a day along, looked up once for all its windows.
 CREATE VIEW core.caller_pue_window AS
-SELECT s.*, w.span, w.day, w.starts_at, w.ends_at, w.until_day, w.by_day, w.quarters,
+SELECT s.*, w.span, w.day, w.starts_at, w.ends_at, w.until_day,
        extract(epoch FROM w.ends_at - w.starts_at)::bigint AS width_s,
        w.ends_at <= s.settled_at AND w.ends_at + w.step > s.settled_at AS is_newest, w.starts_at >= s.owned_from AS is_one_owner,
        extract(epoch FROM w.ends_at)::bigint % 3600 = 0 AS on_the_hour
 FROM core.caller_pue_site s
 CROSS JOIN LATERAL (
     SELECT '1h' AS span, d.day, g.at AS starts_at, g.at + interval '1 hour' AS ends_at, NULL::date AS until_day,
-           interval '15 minutes' AS step, false AS by_day, NULL::core.pue_quarter[] AS quarters
+           interval '15 minutes' AS step
     FROM core.calendar d
     CROSS JOIN LATERAL generate_series(d.day::timestamp AT TIME ZONE s.zone,
         (d.day + 1)::timestamp AT TIME ZONE s.zone - interval '15 minutes', interval '15 minutes') AS g (at)
     WHERE d.day >= s.first_day AND d.day <= s.today
     UNION ALL
-    SELECT '1h', d.day, g.at, g.at + interval '1 hour', NULL, interval '15 minutes', true, k.quarters
-    FROM core.calendar d
-    CROSS JOIN LATERAL (SELECT d.day::timestamp AT TIME ZONE s.zone, (d.day + 1)::timestamp AT TIME ZONE s.zone)
-        AS t (from_at, until_at)
-    CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg((x.register_id, x.starts_at, x.amount, x.covered_s, x.estimated_s, x.rest)
-                                  ::core.pue_quarter), '{}') AS quarters
-        FROM core.energy_15m x
-        WHERE x.register_id = ANY (ARRAY(SELECT DISTINCT m.register_id FROM core.pue_member m WHERE m.site_id = s.site_id))
-          AND x.starts_at >= t.from_at AND x.starts_at < t.until_at + interval '1 hour'
-    ) AS k
-    CROSS JOIN LATERAL generate_series(t.from_at, t.until_at - interval '15 minutes'
-                                       - cardinality(k.quarters) * interval '0', interval '15 minutes') AS g (at)
-    WHERE d.day >= s.first_day AND d.day <= s.today
-    UNION ALL
-    SELECT '24h', d.day, g.at, g.at + interval '24 hours', NULL, interval '1 hour', false, NULL
+    SELECT '24h', d.day, g.at, g.at + interval '24 hours', NULL, interval '1 hour'
     FROM core.calendar d
     CROSS JOIN LATERAL generate_series(d.day::timestamp AT TIME ZONE s.zone,
         (d.day + 1)::timestamp AT TIME ZONE s.zone - interval '1 hour', interval '1 hour') AS g (at)
     WHERE d.day >= s.first_day AND d.day <= s.today
     UNION ALL
     SELECT '1d', d.day, d.day::timestamp AT TIME ZONE s.zone, (d.day + 1)::timestamp AT TIME ZONE s.zone, d.day + 1,
-           interval '1 day', false, NULL
+           interval '1 day'
     FROM core.calendar d
     WHERE d.day >= s.first_day AND d.day < s.today
     UNION ALL
     SELECT '30d', d.day, d.day::timestamp AT TIME ZONE s.zone, (d.day + 30)::timestamp AT TIME ZONE s.zone, d.day + 30,
-           interval '1 day', false, NULL
+           interval '1 day'
     FROM core.calendar d
     WHERE d.day >= s.first_day - 29 AND d.day <= s.today - 30
     UNION ALL
     SELECT '1mo', d.day, d.day::timestamp AT TIME ZONE s.zone, u.day::timestamp AT TIME ZONE s.zone, u.day,
-           interval '1 day', false, NULL
+           interval '1 day'
     FROM core.calendar d
     CROSS JOIN LATERAL (SELECT least(core.month_end(d.day), s.today)) AS u (day)
     WHERE extract(day FROM d.day) = 1 AND d.day >= core.month_of(s.first_day) AND d.day < s.today
     UNION ALL
     SELECT '12mo', d.day, d.day::timestamp AT TIME ZONE s.zone, u.day::timestamp AT TIME ZONE s.zone, u.day,
-           interval '32 days', false, NULL
+           interval '32 days'
     FROM core.calendar d
     CROSS JOIN LATERAL (SELECT (d.day::timestamp + interval '1 year')::date) AS u (day)
     WHERE extract(day FROM d.day) = 1 AND u.day > s.first_day AND u.day <= s.today
 ) AS w
 WHERE w.ends_at <= s.until_at AND w.ends_at > s.owned_from AND w.ends_at <= s.owned_until;
 
-CREATE VIEW core.caller_pue AS
-SELECT w.*, q.total_kwh, q.it_kwh, y.why, core.pue_state(y.why, q.total_kwh, q.it_kwh, v.limit_ratio) AS state,
-       q.total_coverage, q.it_coverage, q.total_resolution, q.it_resolution, q.total_uncertain_kwh, q.it_uncertain_kwh,
-       v.category, v.minimum_it_kw, v.limit_ratio, CASE WHEN w.span = '12mo' THEN 'PUE' ELSE 'iPUE' END AS label
+-- The energies of each window, looked up for it alone: the least work for few of them. The worst register of a side speaks
+-- for it: a missing cooling meter must not hide behind a large intake. estimated: registers with estimated energy.
+CREATE VIEW core.caller_pue_looked_up AS
+SELECT w.*, q.*
 FROM core.caller_pue_window w
-LEFT JOIN core.pue_version v ON v.site_id = w.site_id AND v.starts_from < w.ends_at AND v.starts_until >= w.ends_at
 CROSS JOIN LATERAL (
-    SELECT coalesce(min(starts_from) <= w.starts_at AND max(starts_until) >= w.ends_at, false) AS is_bounded
-    FROM core.pue_version b WHERE b.site_id = w.site_id
-) AS b
-CROSS JOIN LATERAL (
-    -- The worst register of a side speaks for it: a missing cooling meter must not hide behind a large intake.
     SELECT CASE WHEN bool_and(e.amount IS NOT NULL) FILTER (WHERE NOT m.is_it)
                 THEN sum(e.amount * m.kwh_per_amount) FILTER (WHERE NOT m.is_it) END AS total_kwh,
            CASE WHEN bool_and(e.amount IS NOT NULL) FILTER (WHERE m.is_it)
@@ -163,8 +142,7 @@ CROSS JOIN LATERAL (
            min(core.ratio(e.covered_s, o.width_s)) FILTER (WHERE m.is_it) AS it_coverage,
            min(core.ratio(e.covered_s - e.estimated_s, o.width_s)) FILTER (WHERE NOT m.is_it) AS total_resolution,
            min(core.ratio(e.covered_s - e.estimated_s, o.width_s)) FILTER (WHERE m.is_it) AS it_resolution,
-           sum(u.amount * abs(m.kwh_per_amount)) FILTER (WHERE NOT m.is_it) AS total_uncertain_kwh,
-           sum(u.amount * abs(m.kwh_per_amount)) FILTER (WHERE m.is_it) AS it_uncertain_kwh
+           array_agg(m.register_id) FILTER (WHERE e.estimated_s > 0) AS estimated
     FROM core.pue_member m
     CROSS JOIN LATERAL (
         SELECT greatest(w.starts_at, m.starts_from) AS from_at, least(w.ends_at, m.starts_until) AS until_at,
@@ -175,21 +153,125 @@ CROSS JOIN LATERAL (
         SELECT core.exact(sum(x.amount), sum(x.rest)) AS amount, coalesce(sum(x.covered_s), 0) AS covered_s,
                coalesce(sum(x.estimated_s), 0) AS estimated_s
         FROM (SELECT x.amount, x.rest, x.covered_s, x.estimated_s FROM core.energy_15m x
-              WHERE w.until_day IS NULL AND NOT w.by_day AND x.register_id = m.register_id
+              WHERE w.until_day IS NULL AND x.register_id = m.register_id
                 AND x.starts_at >= o.from_at AND x.starts_at < o.until_at
-              UNION ALL
-              SELECT x.amount, x.rest, x.covered_s, x.estimated_s FROM unnest(w.quarters) AS x
-              WHERE w.by_day AND x.register_id = m.register_id AND x.starts_at >= o.from_at AND x.starts_at < o.until_at
               UNION ALL
               SELECT x.amount, x.rest, x.covered_s, x.estimated_s FROM core.energy_day x
               WHERE w.until_day IS NOT NULL AND x.register_id = m.register_id
                 AND x.day >= o.from_day AND x.day < o.until_day) AS x
     ) AS e
+    WHERE w.is_one_owner AND m.site_id = w.site_id AND m.starts_from < w.ends_at AND m.starts_until > w.starts_at
+) AS q;
+
+-- The same for all windows of a day at once: quarter-hours are read once a day and summed in frames that slide over them.
+-- Frames are of rows, so each slot has one, booked or not; those of 24 hours slide over whole hours.
+CREATE VIEW core.caller_pue_swept AS
+SELECT s.*, p.span, d.day, q.starts_at, q.starts_at + p.width AS ends_at, NULL::date AS until_day, p.width_s,
+       q.starts_at + p.width <= s.settled_at AND q.starts_at + p.width + p.step > s.settled_at AS is_newest,
+       q.starts_at >= s.owned_from AS is_one_owner, extract(epoch FROM q.starts_at)::bigint % 3600 = 0 AS on_the_hour,
+       q.total_kwh, q.it_kwh, q.total_is_spanned, q.it_is_spanned, q.total_coverage, q.it_coverage,
+       q.total_resolution, q.it_resolution, q.estimated
+FROM core.caller_pue_site s
+CROSS JOIN (VALUES ('1h', interval '1 hour', interval '15 minutes', 3600::bigint),
+                   ('24h', interval '24 hours', interval '1 hour', 86400)) AS p (span, width, step, width_s)
+JOIN core.calendar d ON d.day >= s.first_day AND d.day <= s.today
+CROSS JOIN LATERAL (SELECT d.day::timestamp AT TIME ZONE s.zone, (d.day + 1)::timestamp AT TIME ZONE s.zone)
+    AS t (from_at, until_at)
+CROSS JOIN LATERAL (
+    WITH slot AS MATERIALIZED (
+        SELECT m.register_id, m.is_it, m.kwh_per_amount, g.at, x.amount, x.rest, x.covered_s, x.estimated_s,
+               greatest(extract(epoch FROM least(g.at + p.width, m.starts_until)
+                                           - greatest(g.at, m.starts_from))::bigint, 0) AS width_s,
+               m.starts_from
+        FROM core.pue_member m
+        CROSS JOIN LATERAL generate_series(t.from_at, t.until_at + p.width - p.step, p.step) AS g (at)
+        LEFT JOIN LATERAL (
+            SELECT x.starts_at AS at, x.amount, x.rest, x.covered_s, x.estimated_s
+            FROM core.energy_15m x
+            WHERE p.span = '1h' AND x.register_id = m.register_id AND x.starts_at >= greatest(t.from_at, m.starts_from)
+              AND x.starts_at < least(t.until_at + p.width, m.starts_until)
+            UNION ALL
+            SELECT date_bin(p.step, x.starts_at, t.from_at), sum(x.amount)::bigint, sum(x.rest)::bigint,
+                   sum(x.covered_s)::int, sum(x.estimated_s)::int
+            FROM core.energy_15m x
+            WHERE p.span = '24h' AND x.register_id = m.register_id AND x.starts_at >= greatest(t.from_at, m.starts_from)
+              AND x.starts_at < least(t.until_at + p.width, m.starts_until)
+            GROUP BY 1
+        ) AS x ON x.at = g.at
+        WHERE m.site_id = s.site_id AND m.starts_from < t.until_at + p.width AND m.starts_until > t.from_at
+    )
+    SELECT g.at AS starts_at, e.*
+    FROM generate_series(t.from_at, t.until_at - p.step, p.step) AS g (at)
+    LEFT JOIN (
+        SELECT e.at, CASE WHEN bool_and(e.quarters > 0) FILTER (WHERE NOT e.is_it)
+                    THEN sum(core.exact(e.amount, e.rest) * e.kwh_per_amount) FILTER (WHERE NOT e.is_it) END AS total_kwh,
+               CASE WHEN bool_and(e.quarters > 0) FILTER (WHERE e.is_it)
+                    THEN sum(core.exact(e.amount, e.rest) * e.kwh_per_amount) FILTER (WHERE e.is_it) END AS it_kwh,
+               bool_and(e.covered_s >= e.width_s) FILTER (WHERE NOT e.is_it) AS total_is_spanned,
+               bool_and(e.covered_s >= e.width_s) FILTER (WHERE e.is_it) AS it_is_spanned,
+               min(CASE WHEN e.covered_s = e.width_s THEN 1.000000 ELSE core.ratio(e.covered_s, e.width_s) END)
+                   FILTER (WHERE NOT e.is_it) AS total_coverage,
+               min(CASE WHEN e.covered_s = e.width_s THEN 1.000000 ELSE core.ratio(e.covered_s, e.width_s) END)
+                   FILTER (WHERE e.is_it) AS it_coverage,
+               min(CASE WHEN e.covered_s = e.width_s AND e.estimated_s = 0 THEN 1.000000
+                        ELSE core.ratio(e.covered_s - e.estimated_s, e.width_s) END) FILTER (WHERE NOT e.is_it) AS total_resolution,
+               min(CASE WHEN e.covered_s = e.width_s AND e.estimated_s = 0 THEN 1.000000
+                        ELSE core.ratio(e.covered_s - e.estimated_s, e.width_s) END) FILTER (WHERE e.is_it) AS it_resolution,
+               array_agg(e.register_id) FILTER (WHERE e.estimated_s > 0) AS estimated
+        FROM (
+            SELECT z.register_id, z.is_it, z.kwh_per_amount, z.at, z.width_s, count(z.amount) OVER w AS quarters,
+                   sum(z.amount) OVER w AS amount, sum(z.rest) OVER w AS rest,
+                   coalesce(sum(z.covered_s) OVER w, 0) AS covered_s, coalesce(sum(z.estimated_s) OVER w, 0) AS estimated_s
+            FROM slot z
+            WHERE p.span = '1h'
+            WINDOW w AS (PARTITION BY z.register_id, z.is_it, z.starts_from ORDER BY z.at
+                         ROWS BETWEEN CURRENT ROW AND 3 FOLLOWING)
+            UNION ALL
+            SELECT z.register_id, z.is_it, z.kwh_per_amount, z.at, z.width_s, count(z.amount) OVER w AS quarters,
+                   sum(z.amount) OVER w AS amount, sum(z.rest) OVER w AS rest,
+                   coalesce(sum(z.covered_s) OVER w, 0) AS covered_s, coalesce(sum(z.estimated_s) OVER w, 0) AS estimated_s
+            FROM slot z
+            WHERE p.span = '24h'
+            WINDOW w AS (PARTITION BY z.register_id, z.is_it, z.starts_from ORDER BY z.at
+                         ROWS BETWEEN CURRENT ROW AND 23 FOLLOWING)
+        ) AS e
+        WHERE e.width_s > 0 AND e.at < t.until_at AND e.at >= s.owned_from
+        GROUP BY e.at
+    ) AS e ON e.at = g.at
+    OFFSET 0  -- each day by itself
+) AS q
+WHERE q.starts_at + p.width <= s.until_at AND q.starts_at + p.width > s.owned_from
+  AND q.starts_at + p.width <= s.owned_until;
+
+-- What follows from the energies, however found. One view over both ways would be planned with both for either, which takes
+-- longer than most panels run.
+DO $do$
+DECLARE
+    way record;
+BEGIN
+    FOR way IN SELECT * FROM (VALUES ('caller_pue_looked_up', 'caller_pue', 'caller_pue_figure'),
+                                     ('caller_pue_swept', 'caller_pue_by_day', 'caller_pue_by_day_figure'))
+                             AS v (energies, pue, figure)
+    LOOP
+        EXECUTE format($view$
+CREATE VIEW core.%2$I AS
+SELECT w.*, u.total_kwh AS total_uncertain_kwh, u.it_kwh AS it_uncertain_kwh, y.why,
+       core.pue_state(y.why, w.total_kwh, w.it_kwh, v.limit_ratio) AS state,
+       v.category, v.minimum_it_kw, v.limit_ratio, CASE WHEN w.span = '12mo' THEN 'PUE' ELSE 'iPUE' END AS label
+FROM core.%1$I AS w
+LEFT JOIN core.pue_version v ON v.site_id = w.site_id AND v.starts_from < w.ends_at AND v.starts_until >= w.ends_at
+CROSS JOIN LATERAL (SELECT CASE WHEN w.estimated IS NOT NULL THEN (
+    SELECT ARRAY[sum(u.amount * abs(m.kwh_per_amount)) FILTER (WHERE NOT m.is_it),
+                 sum(u.amount * abs(m.kwh_per_amount)) FILTER (WHERE m.is_it)]
+    FROM core.pue_member m
+    CROSS JOIN LATERAL (
+        SELECT greatest(w.starts_at, m.starts_from) AS from_at, least(w.ends_at, m.starts_until) AS until_at
+    ) AS o
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE x.starts_at <= o.from_at) = 2 AS at_start,
                count(*) FILTER (WHERE x.starts_at >= o.until_at - interval '15 minutes') = 2 AS at_end
         FROM core.energy_15m x
-        WHERE e.estimated_s > 0 AND x.register_id = m.register_id AND x.estimated_s > 0
+        WHERE x.register_id = m.register_id AND x.estimated_s > 0
           AND x.starts_at IN (o.from_at - interval '15 minutes', o.from_at,
                               o.until_at - interval '15 minutes', o.until_at)
     ) AS c
@@ -209,17 +291,22 @@ CROSS JOIN LATERAL (
             AND (x.starts_at < t.start_until OR x.starts_at + interval '15 minutes' > t.end_from)
         WHERE c.at_start OR c.at_end
     ) AS u
-    WHERE w.is_one_owner AND m.site_id = w.site_id AND m.starts_from < w.ends_at AND m.starts_until > w.starts_at
-) AS q
+    WHERE m.register_id = ANY (w.estimated)
+      AND m.site_id = w.site_id AND m.starts_from < w.ends_at AND m.starts_until > w.starts_at
+) END OFFSET 0) AS r (uncertain)  -- made once, and only where there is something estimated
 CROSS JOIN LATERAL (
-    SELECT core.pue_why(w.is_one_owner, b.is_bounded, w.width_s, v.minimum_it_kw,
-                        q.total_kwh, q.total_is_spanned, q.total_resolution, q.total_uncertain_kwh,
-                        q.it_kwh, q.it_is_spanned, q.it_resolution, q.it_uncertain_kwh)
+    SELECT CASE WHEN w.total_is_spanned IS NOT NULL THEN coalesce(r.uncertain[1], 0) END AS total_kwh,
+           CASE WHEN w.it_is_spanned IS NOT NULL THEN coalesce(r.uncertain[2], 0) END AS it_kwh
+) AS u
+CROSS JOIN LATERAL (
+    SELECT core.pue_why(w.is_one_owner, w.bounded_from <= w.starts_at AND w.bounded_until >= w.ends_at, w.width_s,
+                        v.minimum_it_kw, w.total_kwh, w.total_is_spanned, w.total_resolution, u.total_kwh,
+                        w.it_kwh, w.it_is_spanned, w.it_resolution, u.it_kwh)
 ) AS y (why)
 WHERE w.is_metered;
 
-CREATE VIEW core.caller_pue_figure AS
-SELECT p.span, p.by_day, p.day, p.starts_at, p.ends_at, p.enterprise, p.enterprise_zh, p.enterprise_en,
+CREATE VIEW core.%3$I AS
+SELECT p.span, p.day, p.starts_at, p.ends_at, p.enterprise, p.enterprise_zh, p.enterprise_en,
        p.site, p.site_zh, p.site_en, p.zone, trim_scale(core.rounded(p.total_kwh)) AS total_kwh,
        trim_scale(core.rounded(p.it_kwh)) AS it_kwh,
        CASE WHEN p.state IN ('ok', 'high') THEN core.ratio(p.total_kwh, p.it_kwh) END AS pue_ratio, p.state,
@@ -231,4 +318,7 @@ SELECT p.span, p.by_day, p.day, p.starts_at, p.ends_at, p.enterprise, p.enterpri
        CASE WHEN p.it_uncertain_kwh = 0 THEN 0
             ELSE core.ratio(p.it_uncertain_kwh, abs(p.it_kwh)) END AS it_uncertainty_ratio,
        p.category, p.minimum_it_kw, p.limit_ratio, p.label, p.is_newest, p.on_the_hour
-FROM core.caller_pue p;
+FROM core.%2$I AS p;
+$view$, way.energies, way.pue, way.figure);
+    END LOOP;
+END $do$;

@@ -5,20 +5,20 @@ CREATE VIEW report.pue_sites WITH (security_barrier) AS
 SELECT DISTINCT enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, zone
 FROM core.caller_pue_site WHERE is_metered;
 
--- on_the_hour: each hour once, for who wants no overlapping windows; a filter on it saves the others.
+-- on_the_hour: each hour once, for who wants no overlapping windows.
 CREATE VIEW report.pue_1h WITH (security_barrier) AS
 SELECT day, starts_at, ends_at, enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, zone,
        total_kwh, it_kwh, pue_ratio, state, why, total_resolution_ratio, it_resolution_ratio,
        total_coverage_ratio, it_coverage_ratio, total_uncertainty_ratio, it_uncertainty_ratio,
        category, minimum_it_kw, limit_ratio, label, on_the_hour
-FROM core.caller_pue_figure WHERE span = '1h' AND by_day;
+FROM core.caller_pue_by_day_figure WHERE span = '1h';
 
 CREATE VIEW report.pue_24h WITH (security_barrier) AS
 SELECT day, starts_at, ends_at, enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, zone,
        total_kwh, it_kwh, pue_ratio, state, why, total_resolution_ratio, it_resolution_ratio,
        total_coverage_ratio, it_coverage_ratio, total_uncertainty_ratio, it_uncertainty_ratio,
        category, minimum_it_kw, limit_ratio, label
-FROM core.caller_pue_figure WHERE span = '24h';
+FROM core.caller_pue_by_day_figure WHERE span = '24h';
 
 CREATE VIEW report.pue_1d WITH (security_barrier) AS
 SELECT day, starts_at, ends_at, enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, zone,
@@ -52,7 +52,7 @@ FROM core.caller_pue_figure WHERE span = '12mo';
 CREATE VIEW report.pue_current WITH (security_barrier) AS
 SELECT DISTINCT ON (f.enterprise, f.site, f.span) f.span, f.day, f.starts_at, f.ends_at, f.enterprise, f.enterprise_zh, f.enterprise_en, f.site, f.site_zh, f.site_en, f.zone, f.total_kwh, f.it_kwh, f.pue_ratio, f.state, f.why, f.total_resolution_ratio, f.it_resolution_ratio, f.total_coverage_ratio, f.it_coverage_ratio, f.total_uncertainty_ratio, f.it_uncertainty_ratio, f.category, f.minimum_it_kw, f.limit_ratio, f.label
 FROM core.caller_pue_figure f
-WHERE f.is_newest AND NOT f.by_day
+WHERE f.is_newest
   AND f.day >= current_date - CASE f.span WHEN '12mo' THEN 431 WHEN '30d' THEN 35 WHEN '1mo' THEN 35 ELSE 5 END
 ORDER BY f.enterprise, f.site, f.span, f.ends_at DESC;
 
@@ -78,7 +78,7 @@ CROSS JOIN LATERAL (
                 WHEN q.covered_us < core.resolution_gate() * w.width_s * 1000000 THEN 'reported_missing'
                 WHEN q.weighted < q.covered_us THEN 'below_one' END
 ) AS y (why)
-WHERE w.is_reported AND NOT w.by_day;
+WHERE w.is_reported;
 
 CREATE VIEW core.caller_pue_reported_figure AS
 SELECT p.span, p.day, p.starts_at, p.ends_at, p.enterprise, p.enterprise_zh, p.enterprise_en,
