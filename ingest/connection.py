@@ -53,8 +53,9 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answers: dict[int, asyncio.Future[bytes]] = {}
         self._topics: dict[bytes, str] = {}
-        self._buffer = bytearray()
-        self._needed = 0
+        self._pieces: list[bytes] = []
+        """A packet that is not all there yet: joined once it is."""
+        self._size = self._needed = 0
         self._alive = True
         self._paused = False
         self._logged_in = False
@@ -78,18 +79,19 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Asyncio: bytes came. They are parsed at once; nothing of them waits anywhere but in the inbox."""
         self._alive = True
-        if self._buffer:
-            self._buffer += data
-            if len(self._buffer) < self._needed:
+        if self._pieces:
+            self._pieces.append(data)
+            self._size += len(data)
+            if self._size < self._needed:
                 return
-            data = bytes(self._buffer)
+            data = b"".join(self._pieces)
         try:
             parsed = packets.parse(data, self._topics, self._inbox.clock.now_us(), self)
         except packets.MalformedPacketError as problem:
             self._end(BrokerError(str(problem)))
             return
-        self._buffer = bytearray(data[parsed.consumed :])
-        self._needed = parsed.needed
+        rest = data[parsed.consumed :]
+        self._pieces, self._size, self._needed = [rest] if rest else [], len(rest), parsed.needed
         self._deliver(parsed.messages)
         for control in parsed.controls:
             answer = self._answers.pop(control.kind, None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from ingest.deferred import Deferred
 from services.clocks import Clock
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ Aside: TypeAlias = "Callable[[list[Message], Delivering], list[Message]]"
 """Takes out of what a connection delivers what is not for the inbox; asked where some came at QoS 0."""
 QUIET_SHARE: Final = 10
 """Waiting for a fuller batch ends when nothing came for this part of the linger."""
+DEFERRED_SHARE: Final = 4
+"""Of the bytes held, this part may be messages put off."""
+RECHECK_S: Final = 0.1
+"""How often to look whether a sender's share allows more of what is put off."""
 
 
 class Delivering(Protocol):
@@ -36,6 +42,7 @@ class Inbox:
         self._bounds = (messages, octets)
         self._sources: set[Source] = set()
         self._arrived = asyncio.Event()
+        self.deferred = Deferred(octets // DEFERRED_SHARE, self._arrived.set)
         self.closing = False
         self.held_messages = 0
         self.held_bytes = 0
@@ -93,8 +100,13 @@ class Inbox:
             self._set_paused(paused=False)
 
     async def gather(self, enough: int, linger_s: float) -> None:
-        """Wait for a message or the close, then until `enough` wait, `linger_s` has passed, or nothing more comes."""
-        await self._arrived.wait()
+        """Wait for a message or the close, then until `enough` wait, `linger_s` has passed, or nothing more comes.
+
+        While messages are put off, wait no longer than until some may be judged.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECHECK_S if self.deferred else None):
+                await self._arrived.wait()
         clock = asyncio.get_running_loop().time
         until, seen = clock() + linger_s, 0
         while seen < len(self._waiting) < enough and not self.paused and clock() < until:

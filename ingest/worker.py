@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,8 @@ WATCH_S: Final = 5.0
 """How often the database connection is looked after."""
 SUMMARY_S: Final = 60.0
 """How often a line says what was done."""
+SWITCH_S: Final = 0.0005
+"""How long the thread that judges what was put off may keep the interpreter: each read of a socket waits for it."""
 _DAY_US: Final = 86_400 * SECOND_US
 _log = structlog.get_logger("ingest")
 
@@ -314,4 +317,5 @@ async def run(
     Raises:
         TanfengError: the settings name no database or no broker.
     """
+    sys.setswitchinterval(SWITCH_S)
     await Worker(settings, slot=slot, workers=workers, stop=stop or asyncio.Event()).run()

@@ -173,14 +173,14 @@ def _work(dsn: str, url: str) -> None:
     asyncio.run(run(settings_for(dsn, url)))
 
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["ingest.worker"])
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["ingest.worker"])
 
 
 @contextlib.contextmanager
 def process(dsn: str, url: str) -> Iterator[multiprocessing.process.BaseProcess]:
     """A worker in a process of its own, forked from one that has loaded the code, killed when left."""
-    running = _FORKS.Process(target=_work, args=(dsn, url), daemon=True)
+    running = FORKS.Process(target=_work, args=(dsn, url), daemon=True)
     running.start()
     try:
         yield running

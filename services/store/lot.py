@@ -9,8 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from services.model import iso
-from services.store.rejections import STORE_ERROR, Rejection
-from services.store.shares import SMALL_BYTES
+from services.store.rejections import OVER_SHARE, STORE_ERROR, Rejection
 from services.wire import decode_fast, judge
 from services.wire.topics import address_of
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from services.model import Arrival, MeterRef
     from services.store.booking import Booked
     from services.store.shares import Shares
-    from services.wire import Limits
+    from services.wire import Decoded, Limits
 
 
 class Envelope(Protocol):
@@ -56,46 +55,52 @@ class Lot:
     envelopes: list[Envelope] = field(default_factory=list)
     firsts: list[int] = field(default_factory=list)
 
-    def add(
+    def add(self, envelope: Envelope, directory: Mapping[tuple[str, str], MeterRef], limits: Limits) -> None:
+        """Decode a message into the lot; never raises, whatever the bytes."""
+        if not self.add_flawless(envelope, directory, limits):
+            self.judge(envelope, directory, limits)
+
+    def add_flawless(self, envelope: Envelope, directory: Mapping[tuple[str, str], MeterRef], limits: Limits) -> bool:
+        """Decode a message into the lot if it is known to be flawless; whether it is."""
+        if envelope.retained:
+            return False
+        arrivals = decode_fast(envelope.topic, envelope.payload, directory, envelope.received_us, limits)
+        if arrivals is None:
+            return False
+        self._add_arrivals(envelope, arrivals)
+        return True
+
+    def judge(
         self,
         envelope: Envelope,
         directory: Mapping[tuple[str, str], MeterRef],
         limits: Limits,
         shares: Shares | None = None,
     ) -> None:
-        """Decode a message into the lot; never raises, whatever the bytes. `shares` bounds the time for bad ones."""
-        topic, payload = envelope.topic, envelope.payload
-        is_over = shares is not None and bool(shares.over) and shares.is_over(topic)
-        arrivals: list[Arrival] | None = None
-        if not envelope.retained and not (is_over and len(payload) > SMALL_BYTES):
-            arrivals = decode_fast(topic, payload, directory, envelope.received_us, limits)
-        if arrivals is None:
-            if is_over:
-                self.rejections.append(rejection(envelope, "over_share", f"{len(payload)} bytes", ""))
-                return
-            arrivals = self._judge(envelope, directory, limits, shares)
+        """Decode a message that may have faults, many times slower; its sender is charged if it has."""
+        started = time.perf_counter()
+        topic, payload, received_us = envelope.topic, envelope.payload, envelope.received_us
+        decoded = judge(topic, payload, directory, received_us, limits, retained=envelope.retained)
+        self.add_decoded(envelope, decoded)
+        if decoded.rejected and shares is not None:
+            shares.spend(topic, time.perf_counter() - started)
+
+    def add_decoded(self, envelope: Envelope, decoded: Decoded) -> None:
+        """Take in what a message of the lot's version of the registry was judged to hold."""
+        self.rejections += [
+            rejection(envelope, each.code, each.detail, each.pointer, each.meter) for each in decoded.rejected
+        ]
+        self._add_arrivals(envelope, decoded.arrivals)
+
+    def refuse_unread(self, envelope: Envelope) -> None:
+        """Refuse a message for what its sender sends besides."""
+        self.rejections.append(rejection(envelope, OVER_SHARE, "", ""))
+
+    def _add_arrivals(self, envelope: Envelope, arrivals: list[Arrival]) -> None:
         if arrivals:
             self.envelopes.append(envelope)
             self.firsts.append(len(self.arrivals))
             self.arrivals += arrivals
-
-    def _judge(
-        self,
-        envelope: Envelope,
-        directory: Mapping[tuple[str, str], MeterRef],
-        limits: Limits,
-        shares: Shares | None,
-    ) -> list[Arrival]:
-        started = time.perf_counter()
-        topic, payload, received_us = envelope.topic, envelope.payload, envelope.received_us
-        decoded = judge(topic, payload, directory, received_us, limits, retained=envelope.retained)
-        if decoded.rejected:
-            self.rejections += [
-                rejection(envelope, each.code, each.detail, each.pointer, each.meter) for each in decoded.rejected
-            ]
-            if shares is not None:
-                shares.spend(topic, time.perf_counter() - started)
-        return decoded.arrivals
 
     def refuse(self, index: int, code: str, detail: str) -> Rejection:
         """The rejection of one reading, by its place in `arrivals`."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KEPT_BYTES: Final = 8 * 1024
 STORE_ERROR: Final = "store_error"
+OVER_SHARE: Final = "over_share"
+"""Not even hashed, and only counted: it comes faster than it could be looked at."""
 _TOPIC_BYTES: Final = 400  # topic and pointer are in a unique index, whose rows PostgreSQL bounds
 _POINTER_BYTES: Final = 400
 _DETAIL_BYTES: Final = 1000
@@ -86,7 +88,7 @@ class FloodGate:
             bucket = name if name is not None and name in known else ""
             if key.code == STORE_ERROR:
                 admitted.stored[key] = counted
-            elif key in self._stored or self._token(bucket, now_us):
+            elif key.code != OVER_SHARE and (key in self._stored or self._token(bucket, now_us)):
                 self._remember(key)
                 admitted.stored[key] = counted
             else:
@@ -165,7 +167,10 @@ def _grouped(rejections: Iterable[Rejection]) -> dict[Key, Counted]:
     groups: dict[Key, Counted] = {}
     hashed: dict[int, bytes] = {}  # a message of 10,000 bad readings is hashed once
     for each in rejections:
-        digest = hashed.get(id(each.payload)) or hashed.setdefault(id(each.payload), sha256(each.payload).digest())
+        if each.code == OVER_SHARE:
+            digest = b""
+        else:
+            digest = hashed.get(id(each.payload)) or hashed.setdefault(id(each.payload), sha256(each.payload).digest())
         key = Key(digest, storable(each.topic, _TOPIC_BYTES), each.code, storable(each.pointer, _POINTER_BYTES))
         counted = groups.setdefault(key, Counted(each))
         counted.seen_count += 1

@@ -1,8 +1,8 @@
 """Each sender's share of the time that judging faulty messages takes.
 
 A flawless message costs a worker some microseconds, a faulty one of a megabyte a quarter of a second: sent at full
-rate, such ones would hold up everybody. What an enterprise sends beyond its share is refused unread; what is small and
-flawless is taken all the same.
+rate, such ones would hold up everybody. What an enterprise sends beyond its share waits for its turn, see
+`ingest.deferred`; what is small and flawless is taken all the same.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from services.wire.topics import address_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SHARE: Final = 0.2
+SHARE: Final = 0.1
 """Seconds of each second."""
-BURST_S: Final = 0.5
+BURST_S: Final = 0.25
 SMALL_BYTES: Final = 16 * 1024
-"""Looked at even so, whether they are flawless."""
+"""Always looked at, whether they are flawless; larger ones wait behind what is put off of their sender."""
 _SENDERS: Final = 10_000
 
 
@@ -34,7 +34,7 @@ class Shares:
 
     def spend(self, topic: str, seconds: float) -> None:
         """Charge the sender of this topic."""
-        sender = _sender(topic)
+        sender = sender_of(topic)
         if len(self._left) > _SENDERS:
             self._left.clear()
             self.over.clear()
@@ -43,9 +43,8 @@ class Shares:
         if left[0] < 0:
             self.over.add(sender)
 
-    def is_over(self, topic: str) -> bool:
-        """Whether the sender of this topic has used up its share."""
-        sender = _sender(topic)
+    def is_over(self, sender: str | None) -> bool:
+        """Whether a sender has used up its share."""
         if sender in self.over and self._now_left(sender, self._clock()) >= 0:
             self.over.discard(sender)
         return sender in self.over
@@ -55,6 +54,7 @@ class Shares:
         return min(BURST_S, left + (now - before) * SHARE)
 
 
-def _sender(topic: str) -> str | None:
+def sender_of(topic: str) -> str | None:
+    """The enterprise whose topic it is, None where it is nobody's."""
     address = address_of(topic)
     return None if address is None else address.enterprise

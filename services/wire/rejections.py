@@ -64,11 +64,11 @@ REJECTIONS: Final[dict[str, Explanation]] = {
     "over_share": Explanation(
         "该企业的错误消息过多，此消息未逐项检查",
         "the enterprise sends so much that is wrong that this message was not examined",
-        "检查错误消息的处理时间每家企业不超过五分之一，超出后只接收完全无误的小消息",
-        "examining what is wrong takes at most a fifth of the time for each enterprise; beyond it only small messages "
-        "without any fault are taken",
-        "停止错误的发送方；之后用 tanfeng rejected replay 重放",
-        "stop what sends it; run tanfeng rejected replay after that",
+        "检查错误消息的处理时间每家企业不超过十分之一，超出后大消息排队；队列（8 MiB 或 1000 条）满后只计数",
+        "examining what is wrong takes at most a tenth of the time for each enterprise; beyond it large and faulty "
+        "messages wait, and where 8 MiB or 1,000 of them do, further ones are only counted",
+        "停止错误的发送方；其内容没有保留，好的读数请让网关补发",
+        "stop what sends it; its bytes are not kept: let the gateway send again what was good in it",
     ),
     "retained": Explanation(
         "消息是代理保留的旧副本",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import tracemalloc
 from fractions import Fraction
@@ -9,9 +10,14 @@ from fractions import Fraction
 import pytest
 
 from ingest import packets
+from ingest.batch import Batch, decode_again, fill
+from ingest.deferred import SENDER_BYTES, SENDER_MESSAGES
+from ingest.inbox import Inbox
 from ingest.packets import Message
 from services.model import SECOND_US, MeterRef, RegisterRef
+from services.store.intake import Intake
 from services.store.lot import Lot
+from services.store.rejections import FloodGate
 from services.store.shares import BURST_S, SHARE, SMALL_BYTES, Shares
 from services.wire import Limits, decode
 from tests.unit.test_inbox import Line
@@ -41,6 +47,31 @@ class Clock:
 def listed(*items: str) -> bytes:
     """A message of these readings."""
     return f"[{','.join(items)}]".encode()
+
+
+LARGE = SMALL_BYTES // len(GOOD) + 1
+LARGE_GOOD = listed(*[GOOD] * LARGE)
+LARGE_FAULTY = listed(*[GOOD] * LARGE, "0")
+
+
+def intake_of(clock: Clock) -> Intake:
+    """An intake with this registry, not connected."""
+    intake = Intake("", 100, 0)
+    intake.directory, intake.shares = DIRECTORY, Shares(clock)
+    return intake
+
+
+async def filled(inbox: Inbox, intake: Intake) -> Batch:
+    """The next batch, of what is there."""
+    return await fill(inbox, intake, LIMITS, messages=10_000, readings=100_000)
+
+
+async def filled_again(inbox: Inbox, intake: Intake) -> Batch:
+    """The next batch that holds anything."""
+    async with asyncio.timeout(20):
+        while not (batch := await filled(inbox, intake)).messages:
+            await inbox.gather(1, 0.01)
+    return batch
 
 
 def message(payload: bytes, enterprise: str = "e") -> Message:
@@ -82,20 +113,73 @@ def test_a_message_that_is_mostly_good_loses_nothing_good() -> None:
     assert (len(decoded.arrivals), len(decoded.rejected)) == (400, 200)
 
 
-def test_a_sender_of_faults_uses_up_its_own_share_only() -> None:
-    """Its faulty and its large messages are refused unread, its small flawless ones taken; others are judged."""
+async def test_a_sender_of_faults_is_charged_for_them() -> None:
+    """Beyond its share even a small faulty message is put off; flawless ones are taken, and others' judged at once."""
+    inbox, intake = Inbox(100, 1 << 26), intake_of(Clock())
+    intake.shares.spend(TOPIC, 2 * BURST_S)
+    inbox.put([message(b"[0]"), message(GOOD.encode()), message(b"[0]", "f")])
+    batch = await filled(inbox, intake)
+    assert (codes(batch.lot), len(batch.lot.arrivals)) == (["not_a_reading"], 1)
+    assert inbox.held_messages - len(batch.messages) == 1
+
+
+async def test_a_large_faulty_message_lets_others_go_first() -> None:
+    """It is judged beside, in its turn, and loses nothing good."""
+    inbox, intake = Inbox(100, 1 << 26), intake_of(Clock())
+    inbox.put([message(LARGE_FAULTY), message(GOOD.encode(), "f")])
+    first = await filled(inbox, intake)
+    assert (first.lot.rejections, len(first.lot.arrivals)) == ([], 1)
+    later = await filled_again(inbox, intake)
+    assert (codes(later.lot), len(later.lot.arrivals)) == (["not_a_reading"], LARGE)
+    inbox.done([*first.messages, *later.messages])
+    assert (inbox.held_messages, bool(inbox.deferred)) == (0, False)
+
+
+async def test_large_good_messages_of_a_sender_of_faults_wait_and_are_taken() -> None:
+    """They keep their order behind what is put off, until the share has come back; nothing of them is refused."""
     clock = Clock()
-    shares = Shares(clock)
-    lot = Lot(1)
-    lot.add(message(b"[0]"), DIRECTORY, LIMITS, shares)
-    assert codes(lot) == ["not_a_reading"]
-    shares.spend(TOPIC, 2 * BURST_S)
-    lot = Lot(1)
-    for payload in (b"[0]", listed(*[GOOD] * (SMALL_BYTES // len(GOOD) + 1)), GOOD.encode()):
-        lot.add(message(payload), DIRECTORY, LIMITS, shares)
-    lot.add(message(b"[0]", "f"), DIRECTORY, LIMITS, shares)
-    assert codes(lot) == ["over_share", "over_share", "not_a_reading"]
-    assert len(lot.arrivals) == 1
+    inbox, intake = Inbox(100, 1 << 26), intake_of(clock)
+    inbox.put([message(LARGE_FAULTY), message(LARGE_GOOD)])
+    intake.shares.spend(TOPIC, 2 * BURST_S)
+    assert (await filled(inbox, intake)).messages == []
+    clock.now = 2 * BURST_S / SHARE
+    faulty = await filled_again(inbox, intake)
+    clock.now *= 100
+    good = await filled_again(inbox, intake)
+    assert (codes(faulty.lot), len(faulty.lot.arrivals)) == (["not_a_reading"], LARGE)
+    assert (codes(good.lot), len(good.lot.arrivals)) == ([], LARGE)
+
+
+async def test_what_comes_faster_than_its_share_is_refused_unread_and_acknowledged() -> None:
+    """So that the broker goes on: it is only counted, whatever the registry says meanwhile."""
+    inbox, intake = Inbox(2 * SENDER_MESSAGES, 1 << 26), intake_of(Clock())
+    intake.shares.spend(TOPIC, 2 * BURST_S)
+    inbox.put([message(b"[0]")] * (SENDER_MESSAGES + 2))
+    batch = await filled(inbox, intake)
+    assert codes(batch.lot) == ["over_share"] * 2 == ["over_share"] * len(batch.messages)
+    decode_again(batch, intake, LIMITS)
+    assert codes(batch.lot) == ["over_share"] * 2
+    admitted = FloodGate(100).admit(batch.lot.rejections, {"e"}, NOW_US)
+    assert (admitted.stored, admitted.flooded) == ({}, {("e", "over_share"): 2})
+
+
+async def test_bytes_put_off_are_bounded() -> None:
+    """Of each sender, and of all of them."""
+    inbox = Inbox(100, 4 * (SENDER_BYTES + 2000))
+    big = b" " * (SENDER_BYTES // 2)
+    assert [inbox.deferred.put(message(big)) for _ in range(3)] == [True, True, False]
+    assert [inbox.deferred.put(message(b" " * 2000, "f")) for _ in range(2)] == [True, False]
+
+
+async def test_what_was_judged_by_an_older_registry_is_judged_again() -> None:
+    """A meter that was registered meanwhile is known."""
+    inbox, intake = Inbox(100, 1 << 26), intake_of(Clock())
+    intake.directory = {}
+    inbox.put([message(LARGE_GOOD)])
+    await filled(inbox, intake)
+    intake.version, intake.directory = intake.version + 1, DIRECTORY
+    batch = await filled_again(inbox, intake)
+    assert (codes(batch.lot), len(batch.lot.arrivals)) == ([], LARGE)
 
 
 def test_a_share_comes_back_with_time() -> None:
@@ -104,19 +188,19 @@ def test_a_share_comes_back_with_time() -> None:
     shares = Shares(clock)
     shares.spend(TOPIC, BURST_S + 1)
     clock.now = 0.9 / SHARE
-    assert shares.is_over(TOPIC)
+    assert shares.is_over("e")
     clock.now = 1.1 / SHARE
-    assert not shares.is_over(TOPIC)
+    assert not shares.is_over("e")
     clock.now = 1e6
     shares.spend(TOPIC, BURST_S + 0.1)
-    assert shares.is_over(TOPIC)
+    assert shares.is_over("e")
 
 
 def test_flawless_messages_cost_no_share() -> None:
     """Nor do numbers written as text, which the slow decoder reads."""
     shares = Shares(Clock())
     for value in ("1", '"1"'):
-        Lot(1).add(message(GOOD.replace(":1}", f":{value}}}").encode()), DIRECTORY, LIMITS, shares)
+        Lot(1).judge(message(GOOD.replace(":1}", f":{value}}}").encode()), DIRECTORY, LIMITS, shares)
     assert shares._left == {}
 
 
