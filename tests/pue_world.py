@@ -1,4 +1,7 @@
-"""A data centre declared by a registry file, its readings booked as ingest would, and the naive PUE of its energies."""
+"""A data centre declared by a registry file, its readings booked as ingest would, and the naive PUE of its energies.
+
+Its standstills are believed, as those of a hall that is being built: what may stand still is tried elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ enterprises:
             level: 1
             registers:
               import: {{carrier: electricity, kind: total_increasing, unit: kWh, resolution: 0.001, max_rate: 100000,
-                       interval: {interval}}}
+                       interval: {interval}, flat: unlimited}}
               gas: {{carrier: natural_gas, kind: total_increasing, unit: Nm3, resolution: 0.001, max_rate: 100000,
                     interval: {interval}}}
               cold: {{carrier: heat, kind: total_increasing, unit: GJ, resolution: 0.001, max_rate: 100000,
@@ -43,7 +46,7 @@ enterprises:
             level: 2
             registers:
               it: {{carrier: electricity, quantity: it_energy, kind: total_increasing, unit: kWh, resolution: 0.001,
-                   max_rate: 100000, interval: {interval}}}
+                   max_rate: 100000, interval: {interval}, flat: unlimited}}
           dcim:
             level: 2
             registers:
