@@ -160,6 +160,7 @@ async def test_an_enterprise_learns_nothing_of_other_clients(database: str, brok
 
 async def _as_before_the_upgrade(con: Connection, slots: list[int]) -> None:
     await con.execute("DROP TABLE core.ingest_session")
+    await con.execute("DELETE FROM core.schema_object WHERE name LIKE '%ingest_session%'")
     await con.execute("DELETE FROM public.schema_migration WHERE name = '0035_ingest_sessions.sql'")
     await con.executemany("INSERT INTO core.ingest_slot (slot) VALUES ($1)", [(slot,) for slot in slots])
 
