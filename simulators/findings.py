@@ -8,22 +8,22 @@ truth, and all of these must be marked in the books: else it is wrong.
 from __future__ import annotations
 
 from collections import Counter as Count
+from decimal import Decimal
 from enum import StrEnum
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from services.days import day_of
 from services.model import HOUR_US
 from services.store.access import act_as
 from services.store.budgets import budget_statuses
 from services.store.queries import SQL
-from simulators.allowances import DIGITS, Scope, scope_of, used
+from simulators.allowances import Scope, scope_of, used
 from simulators.compare import SILENT, Judgement
 from simulators.figures import ZONE, figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from decimal import Decimal
 
     from services.store.budgets import BudgetStatus
     from services.store.pool import Connection
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from simulators.figures import Figure
     from simulators.ledger import Truth
     from simulators.points import Key, Point
+
+
+SHOWN: Final = Decimal("1e-9")
+"""The last place that the views show of a figure that goes on."""
 
 
 class Standing(StrEnum):
@@ -130,11 +134,16 @@ async def budget_findings(con: Connection, points: Sequence[Point], truth: Truth
 
 
 def _budget(status: BudgetStatus, scope: Scope, truth: Truth, hours: Hours) -> Finding:
-    true, booked = (used(status, scope, each) for each in (truth.hours, hours.booked))
+    true, booked = (_shown(used(status, scope, each)) for each in (truth.hours, hours.booked))
     is_explained = hours.explain([point.key for point in scope.points], scope.first, scope.last)
-    stated = None if status.actual is None else status.actual.quantize(DIGITS)
+    stated = _shown(status.actual)
     standing = _standing(stated, booked, true, is_known=status.why == "", is_explained=is_explained)
     return Finding("budget", f"{status.budget} {status.starts_on}", stated, booked, true, standing)
+
+
+def _shown(value: Decimal | None) -> Decimal | None:
+    """To the places that the views show of a quotient."""
+    return None if value is None else value.quantize(SHOWN)
 
 
 def table(findings: Iterable[Finding]) -> Iterator[tuple[str, Count[Standing]]]:
