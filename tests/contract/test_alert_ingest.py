@@ -43,7 +43,6 @@ async def test_ingest_that_gives_no_sign_of_life_is_told_and_one_that_does_is_no
     assert [row["state"] for row in await alerts(con, "IngestLagHigh")] == ["resolved"]
 
 
-@pytest.mark.two_connections
 @pytest.mark.fires("IngestLagHigh")
 async def test_messages_that_wait_for_minutes_in_ingest_are_told_until_they_do_not(con: Connection) -> None:
     """By ingest's own clock, from receipt to commit; the longest of the last two minutes."""

@@ -62,7 +62,6 @@ async def test_the_same_value_again_and_other_rejections_are_no_conflict(con: Co
     assert await alerts(con, "DataConflict") == []
 
 
-@pytest.mark.two_connections
 @pytest.mark.stays_quiet("IngestLagHigh")
 async def test_old_readings_booked_at_once_are_no_lag_of_ingest(con: Connection) -> None:
     """A gateway's batch whose newest reading is 40 minutes old, and history of half a year, waited 120 s at most."""
