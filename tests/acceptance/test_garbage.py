@@ -48,6 +48,7 @@ def broker() -> Iterator[servers.MqttBroker]:
         yield running
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("pace_s", PACES)
 @pytest.mark.parametrize("kind", GARBAGE)
 async def test_garbage_holds_up_nobody_else(
@@ -119,6 +120,6 @@ def p99(delays: list[float]) -> float:
 async def holds(con: Connection, fleet: Fleet, count: int) -> bool:
     """Whether so many readings of this fleet are stored; one of the garbage may be booked too."""
     number: int = await con.fetchval(
-        "SELECT count(*) FROM core.reading WHERE register_id = ANY($1::int[])", list(fleet.register_ids)
+        "SELECT count(*) FROM core.reading WHERE register_id = ANY($1::int[])", list(fleet.registers)
     )
     return number == count
