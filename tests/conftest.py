@@ -10,6 +10,7 @@ import pytest
 
 from tests import alert_rig, community_server, servers
 from tests.marked_rules import MARKS
+from tests.notify_rig import Hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +128,11 @@ def mosquitto() -> Iterator[str]:
     """The url of a running Mosquitto."""
     with servers.mosquitto_broker() as running:
         yield running.url
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """A running webhook."""
+    running = Hook()
+    yield running
+    running.stop()

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from services.alerting.model import Severity
 from services.notify.config import Config, Route, Target
 from services.notify.sending import run
+from services.store.pool import connect
+from tests.alert_rig import HOUR_US, add_counter, look, take
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from services.store.pool import Connection
 
 LOOPBACK = (ip_network("127.0.0.1/32"),)
 SECRET = "token-5f1e"  # noqa: S105 - what must not be seen anywhere
@@ -80,3 +83,15 @@ async def running(database: str, config: Config) -> AsyncIterator[None]:
     finally:
         stop.set()
         await task
+
+
+@contextlib.asynccontextmanager
+async def with_alert(dsn: str, begin: int) -> AsyncIterator[Connection]:
+    """A connection to a database whose silent meter m1 of the works has a firing alert, raised at begin + 1 h."""
+    con = await connect(dsn, name="test")
+    try:
+        await take(con, await add_counter(con), [(begin, 0)])
+        await look(con, "MeterSilent", begin + HOUR_US)
+        yield con
+    finally:
+        await con.close()

@@ -20,14 +20,14 @@ from services.notify.mqtt import MqttChannel
 from services.notify.sending import enqueue, send_next
 from services.store import silences
 from services.store.alert_acts import acknowledge
-from services.store.pool import connect, open_pool
+from services.store.pool import open_pool
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, take
 from tests.figure_world import instant
 from tests.ingest_rig import until
-from tests.notify_rig import ALL, LOOPBACK, SECRET, Hook, config_of, hook_target, running
+from tests.notify_rig import ALL, LOOPBACK, SECRET, Hook, config_of, hook_target, running, with_alert
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from services.store.pool import Connection
@@ -36,22 +36,10 @@ T0 = instant("2026-03-02T00:00+08:00")
 
 
 @pytest.fixture
-def hook() -> Iterator[Hook]:
-    """A running webhook."""
-    running = Hook()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
 async def con(database: str) -> AsyncIterator[Connection]:
     """A database with a firing alert: the silent meter m1 of the works, raised at T0 + 1 h."""
-    opened = await connect(database, name="test")
-    register = await add_counter(opened)
-    await take(opened, register, [(T0, 0)])
-    await look(opened, "MeterSilent", T0 + HOUR_US)
-    yield opened
-    await opened.close()
+    async with with_alert(database, T0) as opened:
+        yield opened
 
 
 async def test_an_alert_reaches_its_webhook_in_chinese_and_english(

@@ -10,14 +10,14 @@ from services.notify import sending
 from services.notify.channel import AppriseChannel
 from services.notify.sending import enqueue, send_next
 from services.store import clock_doubts, outbox
-from services.store.pool import connect, open_pool
+from services.store.pool import open_pool
 from tests.alert_rig import HOUR_US, MINUTE_US, add_counter, look, take
 from tests.figure_world import instant
 from tests.ingest_rig import until
-from tests.notify_rig import LOOPBACK, Hook, config_of, hook_target, running
+from tests.notify_rig import LOOPBACK, Hook, config_of, hook_target, running, with_alert
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from services.store.pool import Connection
@@ -26,22 +26,10 @@ T0 = instant("2026-03-02T00:00+08:00")
 
 
 @pytest.fixture
-def hook() -> Iterator[Hook]:
-    """A running webhook."""
-    running = Hook()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
 async def con(database: str) -> AsyncIterator[Connection]:
     """A database with a firing alert: the silent meter m1 of the works, raised at T0 + 1 h."""
-    opened = await connect(database, name="test")
-    register = await add_counter(opened)
-    await take(opened, register, [(T0, 0)])
-    await look(opened, "MeterSilent", T0 + HOUR_US)
-    yield opened
-    await opened.close()
+    async with with_alert(database, T0) as opened:
+        yield opened
 
 
 async def test_over_never_comes_before_firing(con: Connection, database: str, hook: Hook, tmp_path: Path) -> None:
