@@ -63,14 +63,14 @@ JOIN core.site s ON s.site_id = o.site_id
 CROSS JOIN LATERAL (
     SELECT min(least((SELECT min(e.day) FROM core.energy_day e WHERE e.register_id = n.register_id),
                      (SELECT min(d.day) FROM core.reading_day d WHERE d.register_id = n.register_id))) AS first_day,
-           max(b.newest_at) AS newest_at, max(q.interval_s) AS lag_s, bool_or(n.side <> 'reported') AS is_metered,
+           max(b.reaches_at) AS newest_at, max(q.interval_s) AS lag_s, bool_or(n.side <> 'reported') AS is_metered,
            bool_or(n.side = 'reported') AS is_reported
     FROM (SELECT p.register_id, p.side FROM core.pue_version v JOIN core.pue_part p ON p.boundary_id = v.boundary_id
           WHERE v.site_id = s.site_id
           UNION
           SELECT v.reported_id, 'reported' FROM core.pue_version v
           WHERE v.site_id = s.site_id AND v.reported_id IS NOT NULL) AS n
-    LEFT JOIN core.register_state b ON b.register_id = n.register_id
+    LEFT JOIN core.register_reach b ON b.register_id = n.register_id
     LEFT JOIN core.register_policy q ON q.register_id = n.register_id AND q.recorded_until = 'infinity'
     HAVING count(*) > 0
 ) AS f

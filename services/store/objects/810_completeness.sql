@@ -10,11 +10,6 @@ CREATE OR REPLACE FUNCTION core.completeness_state(counted bigint, expected bigi
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN expected = 0 THEN 'not_due' WHEN counted < core.completeness_gate() * expected THEN 'low' ELSE 'ok' END;
 
--- Until when a reading says what was used: the end of its interval, also where it is stamped with the start.
-CREATE OR REPLACE FUNCTION core.reaches(read_at timestamptz, stamp text, interval_s int) RETURNS timestamptz
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE stamp WHEN 'start' THEN read_at + make_interval(secs => interval_s) ELSE read_at END;
-
 -- Where every register stands, measurements too, and how often it should report, in disjoint ranges of days of its
 -- site's zone: from its registration, or its first reading.
 CREATE VIEW core.caller_due AS

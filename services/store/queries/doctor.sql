@@ -43,16 +43,18 @@ FROM core.ingest_slot AS s
 ORDER BY s.slot;
 
 -- name: doctor_ahead
--- Registers that reported within a day, how many came from the future by more than $1 seconds, and the worst of them.
+-- Registers that reported within a day, how many came from the future by more than $1 seconds, and the worst of them. An
+-- amount that comes before its interval is over is from the future too, by what is missing.
 SELECT count(*) AS live, count(*) FILTER (WHERE lag_s < -$1::int) AS ahead, coalesce(-min(lag_s), 0) AS most_s,
        (array_agg(name ORDER BY lag_s) FILTER (WHERE lag_s < -$1::int))[:3] AS worst
 FROM (
-    SELECT r.lag_s, e.code || '/' || m.code || '/' || g.code AS name
+    SELECT r.lag_s - extract(epoch FROM x.reaches_at - r.read_at)::int AS lag_s, e.code || '/' || m.code || '/' || g.code AS name
     FROM core.register_state b
     JOIN core.reading r ON r.register_id = b.register_id AND r.read_at = b.newest_at
     JOIN core.register g ON g.register_id = b.register_id
     JOIN core.meter m ON m.meter_id = g.meter_id
     JOIN core.enterprise e ON e.enterprise_id = m.enterprise_id
+    JOIN core.register_reach x ON x.register_id = b.register_id
     WHERE b.newest_at > now() - interval '1 day'
       AND b.newest_at + make_interval(secs => r.lag_s) > now() - interval '1 day'
 ) AS newest;

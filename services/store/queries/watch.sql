@@ -228,8 +228,10 @@ JOIN (SELECT DISTINCT site_id, reported_id FROM core.pue_version) AS v ON v.repo
 JOIN core.site s ON s.site_id = v.site_id;
 
 -- name: watch_pue_extents
--- Of each of these data centres: when the first day with a reading or anything booked begins, and the newest reading.
-SELECT s.code AS site, min(f.day)::timestamp AT TIME ZONE s.zone AS first_at, max(b.newest_at) AS newest_at
+-- Of each of these data centres: when the first day with a reading or anything booked begins, and until when the newest
+-- reading reaches.
+SELECT s.code AS site, min(f.day)::timestamp AT TIME ZONE s.zone AS first_at,
+       max(b.reaches_at) AS newest_at
 FROM core.site s
 CROSS JOIN LATERAL (
     SELECT p.register_id FROM core.pue_version v JOIN core.pue_part p ON p.boundary_id = v.boundary_id
@@ -241,7 +243,7 @@ CROSS JOIN LATERAL (
     SELECT least((SELECT min(e.day) FROM core.energy_day e WHERE e.register_id = n.register_id),
                  (SELECT min(d.day) FROM core.reading_day d WHERE d.register_id = n.register_id)) AS day
 ) AS f
-LEFT JOIN core.register_state b ON b.register_id = n.register_id
+LEFT JOIN core.register_reach b ON b.register_id = n.register_id
 WHERE s.code = ANY($1::text[]) AND f.day IS NOT NULL
 GROUP BY s.code, s.zone;
 
