@@ -20,16 +20,17 @@ COUNT = Decimal("0.001")  # one count is one thousandth: no rounding hides
 MODULUS = 20
 LENGTH = 26
 
-WEEK, HOUR = 9 * TICK, 3 * TICK
+WEEK, HOUR, FARTHEST = 9 * TICK, 3 * TICK, 6 * TICK
 
 
 @contextmanager
 def short_times() -> Iterator[None]:
-    """Long standstills, the week looked back on and the hour of a mean, short enough for lives of 26 minutes."""
+    """Long standstills, the week looked back on, the hour of a mean, the farthest zone: all for lives of 26 minutes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("services.accounting.policy.LONG_INTERVALS", 3)
         patch.setattr("services.accounting.standstills.LOOK_BACK_US", WEEK)
         patch.setattr("services.accounting.standstills.MEAN_OVER_US", HOUR)
+        patch.setattr("services.accounting.suspicion.FARTHEST_ZONE_US", FARTHEST)
         patch.setattr("services.store.late.LOOK_BACK_US", WEEK)
         patch.setattr("tests.accounting_books.LOOK_BACK_US", WEEK)
         yield

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
-from tests.oracles import (
-    HOUR_US,
-    WEEK_US,
-    explain,
-    explained,
-    lacks,
-    means,
-    restart_fits,
-    seems_off_zone,
-    seems_scaled,
-    unknown_between,
-)
+from tests.naive_books import NaiveBooks
+from tests.oracles import explain, explained, lacks, may_lag, restart_fits, seems_off_zone, seems_scaled
 
 
-class NaiveFold:
+class NaiveFold(NaiveBooks):
     """One pass over all readings with every intermediate thing kept in plain dictionaries."""
 
-    def __init__(
-        self, policy: Any, readings: list[tuple[int, Any]], *, week: int = WEEK_US, hour: int = HOUR_US
-    ) -> None:
-        self.policy, self.week, self.hour = policy, week, hour
-        self.booked: dict[tuple[int, int], tuple[int, bool]] = {}
+    def __init__(self, policy: Any, readings: list[tuple[int, Any]], **times: int) -> None:
+        """`times`: week, hour and farthest of `NaiveBooks`."""
+        super().__init__(policy, **times)
         self.outcome: dict[int, str] = {}
-        self.events: dict[tuple[str, int], int] = {}
-        self.chain: list[tuple[int, int, str]] = []  # baselines in time: (at, level, origin)
-        self.resting: set[tuple[int, int]] = set()  # legs of the chain on which nothing moved
-        self.anew: set[int] = set()  # baselines at which a standstill began anew
-        self.flows: dict[tuple[int, int], int] = {}  # what flowed from one baseline to the next, where that is known
         self.runs: list[list[tuple[int, int, int]]] = []  # members: (at, value, level with noise)
         self.first: int | None = None
         for at, raw in sorted(readings):
@@ -83,11 +65,6 @@ class NaiveFold:
         fits_final = act.final is None or explained(act.old, old_value, act.final, act.old.step)
         return bool(act.old.in_range(old_value) and fits_final)
 
-    @staticmethod
-    def leg(base: tuple[int, int, str], at: int, value: int, rules: Any) -> tuple[str, int] | None:
-        """Explain a reading after a baseline."""
-        return explain(rules, base[0], base[1], at, value, act=base[2] in {"act", "assumed"})
-
     def act(self, act: Any, raw: Any) -> None:
         """End an epoch."""
         base = self.chain[-1]
@@ -100,10 +77,15 @@ class NaiveFold:
             start, origin = round(base[1] * Fraction(act.new.multiplier, act.old.multiplier)), "assumed"
         booked = 0
         if final is not None:
+            since = self.standstill()[0]
             how = explain(act.old, base[0], base[1], act.at, final, act=True)
-            if how is None or not act.old.in_range(final):
+            how_since = explain(act.old, since, base[1], act.at, final, act=True)
+            if not act.old.in_range(final) or not (how or how_since):
                 self.events["inconsistent", act.at] = 0
-            else:
+            elif how_since and not how:
+                booked = how_since[1]
+                self.was_stuck(act.at, booked)
+            elif how:
                 booked = how[1]
                 if self.believes(base[0]):
                     self.book(base, act.at, how[1], act.old)
@@ -115,13 +97,6 @@ class NaiveFold:
         self.events[key] = self.events.get(key, 0) + start - base[1] - booked
         self.chain = [*self.chain, (act.at, start, origin)]
         self.runs = []
-
-    def book(self, base: tuple[int, int, str], at: int, amount: int, rules: Any, *, guess: bool = False) -> None:
-        """Put energy on a leg."""
-        key = (base[0], at)
-        old = self.booked.get(key, (0, False))
-        estimated = guess or lacks(base[0], at, rules) or base[2] in {"assumed", "doubted"}
-        self.booked[key] = (old[0] + amount, estimated or old[1])
 
     def normal(self, at: int, value: int, rules: Any) -> None:
         """Judge a reading with all acts done."""
@@ -160,100 +135,19 @@ class NaiveFold:
         if (base[0], at) in self.resting:
             self.cover_standstill()
 
-    # standstills
-
-    def standstill(self) -> list[int]:
-        """The instants of the baselines since the level is the present one."""
-        shown = [self.chain[-1][0]]
-        for earlier, later in reversed(list(pairwise(self.chain))):
-            if later[0] in self.anew or (earlier[0], later[0]) not in self.resting:
-                break
-            shown.insert(0, earlier[0])
-        return shown
-
-    def believes(self, at: int) -> bool:
-        """Whether the standstill that ends with the baseline at `at` is short enough."""
-        flat: int = self.policy.rules_at(at).flat
-        return at - self.standstill()[0] <= flat
-
-    def cover_standstill(self) -> None:
-        """All legs of the standstill count, or none."""
-        instants = self.standstill()
-        for leg in pairwise(instants):
-            if self.believes(instants[-1]):
-                self.booked[leg] = (0, False)
-            else:
-                self.booked.pop(leg, None)
-
-    def was_stuck(self, at: int, amount: int) -> None:
-        """Book from the standstill's start instead of its legs."""
-        instants = self.standstill()
-        for leg in pairwise(instants):
-            self.booked.pop(leg, None)
-        self.booked[instants[0], at] = (amount, True)
-        self.events["stuck", at] = 0
-
-    def from_standstill(self, at: int, value: int) -> tuple[str, int] | None:
-        """How a reading out of reach of the standstill's end is explained by its start."""
-        base, since, rules = self.chain[-1], self.standstill()[0], self.policy.rules_at(at)
-        if since == base[0] or self.leg(base, at, value, rules):
-            return None
-        how = explain(rules, since, base[1], at, value, act=False)
-        return how if how and how[1] else None
-
     def may_come_back(self, at: int, value: int, how: tuple[str, int], rules: Any) -> bool:
-        """Whether a plausible reading goes on with a held run that came out of a standstill."""
+        """Whether a plausible reading goes on with a held run that came out of a standstill and is not judged yet."""
         run, step = self.followed(at, value, rules)
-        if not run or not step or not step[1] or not how[1] or rules.on_fall == "hold":
+        if not run or not step or not how[1] or rules.on_fall == "hold":
+            return False
+        if not step[1] and (run[0][1] <= self.chain[-1][1] or self.lasts(run, rules)):
             return False
         return bool(self.from_standstill(*run[0][:2]))
 
-    def rates(self, since: int, until: int) -> list[Fraction]:
-        """Means of stretches of known flow in a window, each the shortest of an hour that ends with its reading."""
-        stretches: list[list[int]] = [[]]
-        ends = {end: start for start, end in self.flows}
-        for at in sorted({*ends, *ends.values(), *(each[0] for each in self.chain)}):
-            if not since <= at <= until or not self.marks(at):
-                continue
-            if stretches[-1] and unknown_between(self.flows, stretches[-1][-1], at):
-                stretches.append([])
-            stretches[-1].append(at)
-        return [rate for stretch in stretches for rate in means(self.flows, stretch, self.hour)]
-
-    def marks(self, at: int) -> bool:
-        """Whether an instant bounds a stretch: one within a standstill does not."""
-        rests_before = any(end == at for _, end in self.resting)
-        rests_after = any(start == at for start, _ in self.resting)
-        return at in self.anew or not (rests_before and rests_after)
-
-    def comes_back(self, run: list[tuple[int, int, int]]) -> str:
-        """'stuck', 'scaled' or '' for what a confirmed run says of the standstill before it."""
-        at, value, _ = run[0]
-        how = self.from_standstill(at, value)
-        if how is None:
-            return ""
-        base, since, rules = self.chain[-1], self.standstill()[0], self.policy.rules_at(at)
-        own = self.own_rate(run)
-        implied = Fraction(abs(how[1]), at - since)
-        scaled = seems_scaled(rules, base, at, value)
-        if not scaled and implied <= own * 3 / 2:
-            return "stuck"
-        before = max(self.rates(since - self.week, since), default=Fraction(0))
-        if scaled and (own > 2 * before or value < base[1]):
-            return "scaled"
-        if implied <= max(own, before) * 3 / 2:
-            return "stuck"
-        return "scaled" if scaled else ""
-
-    def own_rate(self, run: list[tuple[int, int, int]]) -> Fraction:
-        """The largest mean hour within a run."""
-        rules, flows = self.policy.rules_at(run[0][0]), {}
-        for before, after in pairwise(run):
-            how = explain(rules, before[0], before[2], after[0], after[1], act=False)
-            flows[before[0], after[0]] = how[1] if how else 0
-        return max(means(flows, [member[0] for member in run], self.hour), default=Fraction(0))
-
-    # held readings
+    @staticmethod
+    def lasts(run: list[tuple[int, int, int]], rules: Any) -> bool:
+        """Whether a run has three readings over an interval."""
+        return bool(len(run) >= 3 and run[-1][0] - run[0][0] >= rules.interval)
 
     def followed(
         self, at: int, value: int, rules: Any
@@ -271,22 +165,25 @@ class NaiveFold:
         base = self.chain[-1]
         fits_restart = restart_fits(base, at, value, rules)
         if rules.on_fall == "reset" and rules.kind == "total_increasing" and value < base[1] and fits_restart:
-            self.level_breaks(at, value, rules, scaled=False)
+            self.level_breaks(at, value, rules, doubted=False)
             self.outcome[at] = "restart"
             return
         self.outcome[at] = "held"
         self.events["held", at] = 0
         run, how = self.followed(at, value, rules)
+        lasted = run is not None and self.lasts(run, rules)
         if run is None:
             self.runs = [*self.runs, [(at, value, value)]][-4:]
             run = self.runs[-1]
         else:
             run.append((at, value, run[-1][2] if how and how[0] == "noise" else value))
-        spans = run[-1][0] - run[0][0] >= rules.interval
-        if rules.on_fall != "hold" and len(run) >= 3 and spans and run[-1][2] != run[0][2]:
+        if rules.on_fall == "hold" or not self.lasts(run, rules):
+            return
+        counts = run[-1][2] != run[0][2]
+        if counts or (not lasted and run[0][1] > base[1] and self.comes_back(run) == "stuck"):
             self.confirm(run)
 
-    def level_breaks(self, at: int, value: int, rules: Any, *, scaled: bool) -> None:
+    def level_breaks(self, at: int, value: int, rules: Any, *, doubted: bool) -> None:
         """Shift the level."""
         base, booked = self.chain[-1], 0
         nearer = abs(value - 0) < abs(base[1] - value)
@@ -295,7 +192,7 @@ class NaiveFold:
             self.book(base, at, value, rules, guess=True)
             booked = value
         self.events["break", at] = value - base[1] - booked
-        self.chain = [*self.chain, (at, value, "doubted" if scaled or base[2] == "doubted" else "reading")]
+        self.chain = [*self.chain, (at, value, "doubted" if doubted or base[2] == "doubted" else "reading")]
         self.runs = []
 
     def chain_holds(self, before: tuple[int, int, str], run: list[tuple[int, int, int]]) -> bool:
@@ -332,8 +229,9 @@ class NaiveFold:
             rest = run
         else:
             scaled = verdict == "scaled" or seems_scaled(rules, base, at, value)
-            off_zone = self.from_standstill(at, value) is None and seems_off_zone(base, run)
-            self.level_breaks(at, value, rules, scaled=scaled or off_zone)
+            off_zone = seems_off_zone(base, run) or may_lag(rules, base, at, value, self.farthest)
+            doubted = scaled or (off_zone and self.from_standstill(at, value) is None)
+            self.level_breaks(at, value, rules, doubted=doubted)
         self.runs = []
         for at, value, _ in rest:
             rules = self.policy.rules_at(at)
@@ -344,13 +242,6 @@ class NaiveFold:
             self.outcome[at] = "confirmed"
         for at, *_ in settled:
             self.events.pop(("held", at), None)
-
-    def before_base(self) -> tuple[int, int, str] | None:
-        """The baseline before the present one, where the present one was read and was no way out of a standstill."""
-        base = self.chain[-1]
-        if len(self.chain) < 2 or base[2] in {"act", "assumed"} or ("stuck", base[0]) in self.events:
-            return None
-        return self.chain[-2]
 
     def overrule(self, before: tuple[int, int, str]) -> None:
         """The baseline alone was false."""

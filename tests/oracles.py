@@ -9,6 +9,7 @@ from typing import Any
 HOUR_US = 3_600_000_000
 QUARTER_US = 900_000_000
 WEEK_US = 7 * 24 * HOUR_US
+FARTHEST_US = 14 * HOUR_US
 
 POWERS_OF_TEN = [Fraction(10) ** n for n in range(-6, 7) if n]
 TRANSFORMERS = [2, 3, 4, 5, 6, 8, 12, 15, 16, 20, 24, 25, 30, 32, 40, 48, 50, 60, 75, 80, 120, 150, 160, 200, 250]
@@ -83,6 +84,12 @@ def seems_off_zone(base: tuple[int, int, str], run: list[tuple[int, int, int]]) 
     missing = (run[0][1] - base[1]) / usual - (run[0][0] - base[0])
     offs = (sign * half * 1800 * 10**6 for half in range(2, 29) for sign in (1, -1))
     return any(abs(missing - off) <= 60 * 10**6 for off in offs)
+
+
+def may_lag(rules: Any, base: tuple[int, int, str], at: int, value: int, farthest: int) -> bool:
+    """Whether a rise is explained if the clock lags behind by the most that a zone can be off."""
+    how = explain(rules, base[0] - farthest, base[1], at, value, act=base[2] in {"act", "assumed"})
+    return bool(how and how[1])
 
 
 def unknown_between(flows: dict[tuple[int, int], int], start: int, end: int) -> bool:

@@ -8,10 +8,12 @@ from services.accounting import standstills
 from services.accounting.baseline import Baseline
 from services.accounting.legs import bound_of, broken_leg, judge, kept_level, segment_of
 from services.accounting.state import Event, EventKind, Level, Origin, Outcome, Run, Segment, Verdict
-from services.accounting.suspicion import STUCK, casts_doubt, scale_of, zone_of
+from services.accounting.suspicion import STUCK, ZONE, casts_doubt, may_be_behind, scale_of, zone_of
 from services.model import Kind, OnFall
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.accounting.policy import Rules
 
 RUNS_LIMIT: Final = 4
@@ -38,7 +40,10 @@ class HeldRuns(Baseline):
         if not amount or self.state.shown_since == base.at or rules.on_fall is OnFall.HOLD:
             return False
         run = self._followed(at, value, rules)
-        return run is not None and bool(judge(run.last, at, value, rules)) and self._since_flat(run.first) is not None
+        if run is None or self._since_flat(run.first) is None:
+            return False
+        counts = bool(judge(run.last, at, value, rules))
+        return counts or (run.first.value > base.value and not _lasts(run, rules))
 
     def _since_flat(self, first: Level) -> int | None:
         """What flowed since the standstill began, if `first` is plausible after that but not after its end."""
@@ -57,10 +62,16 @@ class HeldRuns(Baseline):
             self.effects.verdicts[at] = Verdict(Outcome.RESTART)
             self.effects.events[EventKind.HELD, at] = None
             return
+        followed = self._followed(at, value, rules)
+        had_lasted = followed is not None and _lasts(followed, rules)
         run = self._join(at, value, rules)
         self._mark_held(at, Outcome.HELD, self._suspect(run, rules))
-        if self._is_truth(run, rules):
+        if rules.on_fall is OnFall.HOLD or not _lasts(run, rules):
+            return
+        if run.last.value != run.first.value:
             self._confirm(run)
+        elif not had_lasted:
+            self._confirm_at_rest(run)
 
     def _is_restart(self, at: int, value: int, rules: Rules) -> bool:
         base = self._base
@@ -103,19 +114,22 @@ class HeldRuns(Baseline):
             usual, usual_elapsed = 0, 0
         return zone_of(rise, elapsed, usual, usual_elapsed)
 
-    @staticmethod
-    def _is_truth(run: Run, rules: Rules) -> bool:
-        return (
-            rules.on_fall is not OnFall.HOLD
-            and run.count >= CONFIRMING_READINGS
-            and run.last.value != run.first.value
-            and run.last.at - run.first.at >= rules.interval
-        )
+    def _confirm_at_rest(self, run: Run) -> None:
+        """A run that lasts and does not count is evidence only as the way out of a standstill at a rate shown before.
+
+        That is judged once, when it lasts; else it goes on being held.
+        """
+        rules = self.policy.rules_at(run.first.at)
+        if run.first.value <= self._base.value or self._since_flat(run.first) is None:
+            return
+        is_stuck, judgement = self._judge_standstill(run, rules)
+        if is_stuck:
+            self._confirm(run)
+        else:
+            self.effects.events[EventKind.HELD, run.first.at] = judgement
 
     def _confirm(self, run: Run) -> None:
         """The run is the truth: find what explains it, then book its own segments."""
-        if len(run.members) != run.count:
-            raise HistoryNeededError
         rules, first = self.policy.rules_at(run.first.at), run.first
         is_stuck, judgement = self._judge_standstill(run, rules)
         late = next((n for n, (at, value) in enumerate(run.members) if self._follows_base(at, value)), None)
@@ -130,6 +144,8 @@ class HeldRuns(Baseline):
             self._overrule(self.state.previous, judgement)
         else:
             suspect = judgement.suspect or self._suspect(run, rules)
+            if not suspect and may_be_behind(self._base, first.at, first.value, rules):
+                suspect = ZONE
             self._shift(first, rules, judgement._replace(suspect=suspect))
             members = members[1:]
         self.state.runs = []
@@ -140,13 +156,17 @@ class HeldRuns(Baseline):
 
     def _judge_standstill(self, run: Run, rules: Rules) -> tuple[bool, Event]:
         """Whether the standstill before a run was a gateway that repeats, and what the judgement looked at."""
+        if len(run.members) != run.count:
+            raise HistoryNeededError
         base, first, flat_at = self._base, run.first, self.state.shown_since
         amount = self._since_flat(first)
         if amount is None:
             return False, Event()
         by_scale = scale_of(base, first.at, first.value, rules)
-        own = standstills.largest_mean(standstills.points_of(run.members, rules))
-        if not by_scale and standstills.is_shown(amount, first.at - flat_at, [own]):
+        points = standstills.points_of(run.members, rules)
+        own = standstills.largest_mean(points)
+        was_judged = first.value > base.value and _rested(points)
+        if not by_scale and not was_judged and standstills.is_shown(amount, first.at - flat_at, [own]):
             return True, Event()
         if self.shown.known_from >= flat_at - standstills.LOOK_BACK_US:
             raise HistoryNeededError(flat_at - standstills.LOOK_BACK_US)
@@ -238,3 +258,13 @@ class HeldRuns(Baseline):
         state.base = Level(first.at, first.value, Origin.DOUBTED if is_doubted else Origin.READING)
         state.previous, state.runs = base, []
         self.shown.restart(first.at)
+
+
+def _lasts(run: Run, rules: Rules) -> bool:
+    """Whether a run has readings enough, over an interval at least, to say something."""
+    return run.count >= CONFIRMING_READINGS and run.last.at - run.first.at >= rules.interval
+
+
+def _rested(points: Sequence[tuple[int, int]]) -> bool:
+    """Whether a run may have been judged before it counted: that judgement looked back on what was shown."""
+    return any(not energy for _, energy in points[CONFIRMING_READINGS - 1 :])

@@ -104,7 +104,8 @@ class Rules:
     shift: int
     """What must be added to `read_at` to have the end of an interval."""
     tolerance: int
-    """How far the stamp of an interval may be from the boundary that it means, in µs: at most a quarter of it."""
+    """How far the stamp of an interval may be from the one that ended the interval before, in µs: twice the slack, for
+    both may be off, and at most a quarter of the interval, lest a second amount a moment later count double."""
 
     def level(self, raw: int | Fraction) -> int:
         """Thousandths before the multiplier → the booked level, half-even once."""
@@ -281,7 +282,7 @@ def _rules(kind: Kind, version: Version, multiplier: Fraction, unit_factor: Frac
         still=min(flat, LONG_INTERVALS * version.interval_us),
         stamp=version.stamp,
         shift=version.interval_us if version.stamp is Stamp.START else 0,
-        tolerance=min(version.slack_us, version.interval_us // 4),
+        tolerance=min(2 * version.slack_us, version.interval_us // 4),
     )
 
 

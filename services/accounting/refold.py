@@ -111,8 +111,12 @@ def _begin(policy: Policy, before: Before | None) -> Fold:
         rules = policy.rules_at(at)
         value = rules.fine_level(policy.corrections.get(at, before.reading.raw))
         return Fold(policy, State(base=Level(at + rules.shift, value)))
-    origin = Origin.DOUBTED if before.is_doubted else Origin.READING
-    fold = Fold(policy, State(base=Level(at, before.reading.level(policy), origin), flat_at=before.flat_at))
+    level = before.reading.level(policy)
+    if before.is_doubted:  # what a doubted level shows is no standstill (`legs.rests`)
+        state = State(base=Level(at, level, Origin.DOUBTED), flat_at=at)
+    else:
+        state = State(base=Level(at, level), flat_at=before.flat_at)
+    fold = Fold(policy, state)
     if before.reading.verdict.outcome is Outcome.CLOSING:
         fold.close_epochs_at(at)
     return fold

@@ -102,38 +102,44 @@ class Registers(HeldRuns):
         """Book up to the act if its final level is plausible, and start again at its level."""
         base, state, events = self._base, self.state, self.effects.events
         final, start, origin = self._levels(act, raw, base)
-        booked = 0
-        if final is not None:
-            amount = self._final_amount(act, final)
-            if amount is None:
-                events[EventKind.INCONSISTENT, act.at] = Event()
-            else:
-                self._book_final(act.at, amount, act.old)
-                booked = amount
+        booked = None if final is None else self._book_final(act, final)
+        if final is not None and booked is None:
+            events[EventKind.INCONSISTENT, act.at] = Event()
         key = (EventKind(act.kind.value), act.at)
         earlier = events.get(key) or Event()
-        events[key] = Event(earlier.shift + start - base.value - booked)
+        events[key] = Event(earlier.shift + start - base.value - (booked or 0))
         self._end_standstill(act.at)
         state.base, state.previous, state.runs = Level(act.at, start, origin), None, []
         self.shown.restart(act.at)
 
-    def _book_final(self, at: int, amount: int, rules: Rules) -> None:
-        """The leg to an act's final level, which also tells what a standstill beyond belief before it was."""
-        if self._was_believed():
-            self.effects.segments.append(segment_of(self._base, at, amount, rules))
+    def _book_final(self, act: EpochAct, final: int) -> int | None:
+        """Book the leg to an act's final level; None: nothing explains that level.
+
+        It is declared, so that it also tells what a standstill before it was: one beyond belief, or one whose start
+        alone explains it, is booked from there.
+        """
+        base, flat_at = self._base, self.state.shown_since
+        amount = self._final_amount(act, final, base)
+        if amount is None:
+            amount = self._final_amount(act, final, base._replace(at=flat_at))
+            if amount:
+                self._book_stuck(act.at, amount, Event())
+        elif self._was_believed():
+            self.effects.segments.append(segment_of(base, act.at, amount, act.old))
         elif amount:
-            self._book_stuck(at, amount, Event())
+            self._book_stuck(act.at, amount, Event())
         else:
-            self.effects.segments.append(Segment(self.state.shown_since, at, 0, estimated=False))
+            self.effects.segments.append(Segment(flat_at, act.at, 0, estimated=False))
+        return amount
 
     def _levels(self, act: EpochAct, raw: int | Fraction | None, base: Level) -> tuple[int | None, int, Origin]:
         """The last level before the act, where known, and the first one after it."""
         if act.start is not None:
             return act.final, act.start, Origin.ACT
-        if raw is not None and self._final_amount(act, act.old.level(raw)) is not None:
+        if raw is not None and self._final_amount(act, act.old.level(raw), base) is not None:
             return act.old.level(raw), act.new.level(raw), Origin.ACT
         return None, round(base.value * act.new.multiplier / act.old.multiplier), Origin.ASSUMED
 
-    def _final_amount(self, act: EpochAct, final: int) -> int | None:
-        base = self._base
+    @staticmethod
+    def _final_amount(act: EpochAct, final: int, base: Level) -> int | None:
         return judge(base._replace(origin=Origin.ACT), act.at, final, act.old) if act.old.in_range(final) else None

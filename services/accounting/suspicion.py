@@ -1,8 +1,9 @@
 """What may have happened to a register whose readings are not plausible, found by trying.
 
 A suspicion books nothing: it tells a person what to look at, in a word and a number. `scale 0.1`: the register shows a
-tenth of what it did. `ratio 40`: forty times, a ratio of transformers. `zone -8:00`: its clock is eight hours behind.
-`stuck`: it was not read for a while and its last value repeated.
+tenth of what it did. `ratio 40`: forty times, a ratio of transformers. `zone -8:00`: its clock is eight hours behind;
+`zone`: it may be behind, its load does not tell how far. `stuck`: it was not read for a while and its last value
+repeated.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from services.accounting.legs import bound_of
+from services.accounting.legs import bound_of, judge
 from services.model import HOUR_US, SECOND_US, Kind
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from services.accounting.state import Level
 
 STUCK: Final = "stuck"
+ZONE: Final = "zone"
 
 _POWERS: Final = [Fraction(10) ** power for power in (1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)]
 _MJ_IN_KWH: Final = Fraction(18, 5)
@@ -34,6 +36,8 @@ _HALF_HOUR_US: Final = HOUR_US // 2
 _ZONE_ERRORS: Final = range(2, 29)
 """Half-hours by which a clock can be in the wrong zone."""
 _ZONE_TOLERANCE_US: Final = 60 * SECOND_US
+FARTHEST_ZONE_US: Final = _ZONE_ERRORS[-1] * _HALF_HOUR_US
+"""No clock is further behind for being in another zone."""
 
 
 def scale_of(base: Level, at: int, value: int, rules: Rules) -> str:
@@ -94,6 +98,11 @@ def zone_of(rise: int, elapsed: int, usual: int, usual_elapsed: int) -> str:
         return ""
     hours, minutes = divmod(abs(halves) * 30, 60)
     return f"zone {'-' if halves > 0 else '+'}{hours}:{minutes:02}"
+
+
+def may_be_behind(base: Level, at: int, value: int, rules: Rules) -> bool:
+    """Whether a rise out of reach is one that a clock in another zone would show, by what can flow in that time."""
+    return bool(judge(base._replace(at=base.at - FARTHEST_ZONE_US), at, value, rules))
 
 
 def _factors() -> list[tuple[str, Fraction]]:

@@ -1,6 +1,6 @@
 """What the fold suspects of readings, in words and as the act to declare where it is true.
 
-A suspicion is a word and mostly a number: `scale 0.1`, `ratio 40`, `zone -8:00`, `stuck`; '' where nothing was found.
+A suspicion is a word and mostly a number: `scale 0.1`, `ratio 40`, `zone -8:00`, `zone`, `stuck`; '' where none.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def suspect_of(text: str, multiplier: Fraction = Fraction(1)) -> Suspect | None:
         en = f"it shows {number} times what it did: {en}"
         return Suspect(zh, en, declare)
     if word == "zone":
-        zh, en = f"疑为时钟偏差 {number}（时区）", f"its clock is off by {number}: a time zone"
+        by_zh, by_en = (f" {number}", f" by {number}") if number else ("", "")
+        zh, en = f"疑为时钟偏差{by_zh}（时区）", f"its clock is off{by_en}: a time zone"
         mend_zh = "校准时钟或声明 naive_zone，按正确时刻补传"
         mend_en = "set the clock or declare naive_zone, then send them again at the right times"
         return Suspect(zh, en, "ignore --at AT --until UNTIL", mend_zh, mend_en)

@@ -15,7 +15,7 @@ from services.accounting.split import split
 from services.accounting.state import Outcome, Segment, Verdict
 from services.model import Kind
 from tests.accounting_books import MemoryBooks
-from tests.histories import HOUR, WEEK, History, short_times
+from tests.histories import FARTHEST, HOUR, WEEK, History, short_times
 from tests.naive_fold import NaiveFold
 from tests.oracles import quarters
 
@@ -65,7 +65,8 @@ def test_fold_equals_the_naive_oracle(rnd: Random) -> None:
     if history.kind in {Kind.INTERVAL, Kind.MEASUREMENT}:
         return
     policy = compiled(history)
-    fold, oracle = folded(policy, history.readings), NaiveFold(policy, history.readings, week=WEEK, hour=HOUR)
+    oracle = NaiveFold(policy, history.readings, week=WEEK, hour=HOUR, farthest=FARTHEST)
+    fold = folded(policy, history.readings)
     assert {at: str(v.outcome) for at, v in fold.effects.verdicts.items()} == oracle.outcome
     assert {(str(k), at): event.shift for (k, at), event in fold.effects.events.items() if event} == oracle.events
     if len({act.at for act in policy.acts}) == len(policy.acts):  # two acts at one instant share the oracle's leg

@@ -108,7 +108,7 @@ def _most(life: Life, span_us: int, slack_us: int) -> Fraction | None:
 
 def _intervals(life: Life) -> Sums:
     sums, interval = Sums(), life.version.interval_us
-    near = min(life.version.slack_us, interval // 4)
+    near = min(life.version.slack_us * 2, interval // 4)
     most = _most(life, interval, life.version.slack_us)
     until: int | None = None
     last: Fraction | None = None

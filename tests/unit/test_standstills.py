@@ -13,10 +13,12 @@ from services.accounting.fold import Fold
 from services.accounting.policy import Act, Version, compile_policy
 from services.accounting.split import split
 from services.accounting.standstills import largest_mean
-from services.accounting.state import EventKind, Outcome
+from services.accounting.state import EventKind, Outcome, Segment
 from services.accounting.suspicion import zone_of
-from services.model import HOUR_US, QUARTER_US, ActKind, Kind, OnFall, Stamp
+from services.model import HOUR_US, QUARTER_US, SECOND_US, ActKind, Kind, OnFall, Stamp
 from services.units import PARTS
+from simulators.expected import standing
+from tests.accounting_books import MemoryBooks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,6 +102,57 @@ def test_a_single_jump_out_of_a_standstill_stays_false() -> None:
     fold = folded([*RUNNING, *STUCK, 1525, *STUCK])
     assert energy(fold) == (200, 0)
     assert events(fold) == {"held": "stuck"}
+
+
+IDLE_AGAIN = [1525] * 8
+
+
+def test_a_plant_that_idles_when_the_truth_is_back_is_booked_from_where_it_stuck() -> None:
+    """Three readings of one value are the way out of a standstill, at a rate shown before it."""
+    fold = folded([*RUNNING, *STUCK, *IDLE_AGAIN])
+    assert energy(fold) == (525, 325)
+    assert events(fold) == {"stuck": ""}
+    assert [each.estimated for each in standing(fold.effects.segments) if each.start >= 21 * QUARTER_US] == [False] * 7
+
+
+def test_a_lasting_value_at_a_rate_never_shown_is_not_the_way_out() -> None:
+    """2000 after three hours would be 267 an hour where 100 were shown: held, until the time makes it plausible."""
+    fold = folded([*RUNNING, *STUCK, 2000, 2000, 2000])
+    assert energy(fold) == (200, 0)
+    assert events(fold) == {"held": "stuck"}
+    assert [event.judged_at for event in fold.effects.events.values() if event is not None] == [
+        23 * QUARTER_US,
+        None,
+        None,
+    ]
+
+
+def test_a_register_that_goes_on_idling_after_zeros_stays_where_it_was() -> None:
+    """Zeros are no evidence, though the register could have turned over since it stood still."""
+    turning = replace(version(), modulus=Decimal(1686))
+    fold = Fold(compile_policy(Kind.TOTAL_INCREASING, [turning]))
+    levels = [*RUNNING, *STUCK, 0, 0, 0, *STUCK]
+    fold.take_all((n * QUARTER_US, level * KWH) for n, level in enumerate(levels))
+    assert energy(fold) == (200, 0)
+
+
+def test_a_declared_last_level_tells_that_the_gateway_was_stuck() -> None:
+    """A swap after three stuck hours: what the old meter counted is booked from where it stuck, estimated."""
+    swap = Act(ActKind.REPLACEMENT, 20 * QUARTER_US + QUARTER_US // 3, final=Decimal(1525), start=Decimal(0))
+    fold = folded([*RUNNING, *STUCK, 20, 45, 70], swap)
+    assert energy(fold) == (200 + 325 + 70, 325)
+    assert events(fold) == {"stuck": "", "replacement": ""}
+    assert [each for each in standing(fold.effects.segments) if each.estimated] == [
+        Segment(8 * QUARTER_US, swap.at, 325 * KWH, estimated=True)
+    ]
+
+
+def test_a_declared_last_level_that_nothing_explains_is_inconsistent() -> None:
+    """Neither the end of the standstill nor its start reaches it."""
+    swap = Act(ActKind.REPLACEMENT, 20 * QUARTER_US + QUARTER_US // 3, final=Decimal(5525), start=Decimal(0))
+    fold = folded([*RUNNING, *STUCK, 20, 45, 70], swap)
+    assert energy(fold) == (200 + 70, 0)
+    assert events(fold) == {"inconsistent": "", "replacement": ""}
 
 
 def test_a_register_that_holds_books_no_way_back() -> None:
@@ -187,6 +240,40 @@ def test_a_clock_behind_by_whole_half_hours_is_named() -> None:
     assert events(folded(levels, rate=200)) == {"break": "zone -8:00"}
 
 
+def test_a_clock_behind_under_a_load_that_varies_is_doubted() -> None:
+    """Eight hours at another rate than the one after them: no number fits, what follows is estimated all the same."""
+    levels = [10_000 + 25 * n for n in range(9)]
+    levels += [10_200 + 25 + 32 * 18 + 31 * n for n in range(6)]
+    fold = folded(levels, rate=200)
+    assert events(fold) == {"break": "zone"}
+    assert energy(fold) == (200 + 155, 155)
+    told = folded(
+        levels, Act(ActKind.REPLACEMENT, 9 * QUARTER_US - 1, final=Decimal(10_225), start=Decimal(10_801)), rate=200
+    )
+    assert energy(told) == (225 + 155, 0)
+
+
+def test_a_doubted_level_that_stays_the_same_is_folded_again_as_it_was() -> None:
+    """Another ratio is declared for later: books and state are those of one fold over all, whatever `flat` is."""
+    levels = [10_000 + 25 * n for n in range(9)] + [10_801 + 31 * n for n in range(6)] + [10_956] * 12
+    readings = [(n * QUARTER_US, level * KWH) for n, level in enumerate(levels)]
+    rules, act = version(flat_us=HOUR_US, rate=200), Act(ActKind.MULTIPLIER, 30 * QUARTER_US, value=Decimal(2))
+    books = MemoryBooks(Kind.TOTAL_INCREASING, [rules])
+    books.book(readings)
+    books.declare(act)
+    whole = Fold(compile_policy(Kind.TOTAL_INCREASING, [rules], [act]))
+    whole.take_all(readings)
+    assert books.full_state() == whole.state
+    assert books.ledger == {at: row for at, row in split(whole.effects.segments).items() if any(row)}
+
+
+def test_a_rise_beyond_fourteen_hours_is_no_clock() -> None:
+    """Another meter is: what it counts is measured."""
+    fold = folded([*[10_000 + 25 * n for n in range(9)], *[14_000 + 31 * n for n in range(6)]], rate=200)
+    assert events(fold) == {"break": ""}
+    assert energy(fold) == (200 + 155, 0)
+
+
 def test_a_zone_is_only_named_where_it_fits() -> None:
     """Neither an hour's quarter nor a day is an error of a zone."""
     assert zone_of(825, QUARTER_US, 25, QUARTER_US) == "zone -8:00"
@@ -260,3 +347,22 @@ def test_an_amount_that_ends_at_a_change_of_ratio_is_of_the_ratio_before(stamp: 
     fold = Fold(compile_policy(Kind.INTERVAL, [rules], [act]))
     fold.take_all((n * QUARTER_US + late_us, 10 * KWH) for n in range(1, 6))
     assert sum(row[0] for row in split(fold.effects.segments).values()) == booked * KWH * PARTS
+
+
+@pytest.mark.parametrize("stamp", list(Stamp))
+def test_stamps_that_are_off_by_the_slack_both_ways_lose_nothing(stamp: Stamp) -> None:
+    """A minute late, then a minute early: two stamps thirteen minutes apart are of neighbouring quarter-hours."""
+    fold = Fold(compile_policy(Kind.INTERVAL, [replace(version(), stamp=stamp)]))
+    fold.take_all((n * QUARTER_US + (60 if n % 2 else -60) * SECOND_US, 10 * KWH) for n in range(1, 97))
+    assert sum(row[0] for row in split(fold.effects.segments).values()) == 960 * KWH * PARTS
+    assert {verdict.outcome for verdict in fold.effects.verdicts.values()} == {Outcome.SOUND}
+
+
+def test_a_stamp_off_by_more_than_a_quarter_of_the_interval_is_held() -> None:
+    """However large the slack is: an amount of 74 minutes' distance in hours overlaps nothing, one of 44 does."""
+    hourly = replace(version(), interval_us=HOUR_US, slack_us=HOUR_US)
+    fold = Fold(compile_policy(Kind.INTERVAL, [hourly]))
+    minutes = [60, 105, 149, 223]
+    fold.take_all((n * HOUR_US // 60, 10 * KWH) for n in minutes)
+    held = [at for at, verdict in fold.effects.verdicts.items() if verdict.outcome is Outcome.HELD]
+    assert held == [149 * HOUR_US // 60]
