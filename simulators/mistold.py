@@ -25,7 +25,7 @@ HALF_HOUR_US: Final = HOUR_US // 2
 LAGS: Final = (11, 13, 16, 18)
 """Half-hours: UTC taken for the time of India, Myanmar, China and Japan."""
 SOON: Final = 4
-"""Ticks after a stuck meter is back within which it must count: a level that stands still again is no evidence."""
+"""Ticks after a meter is back within which it must count: a level that stands still again is no evidence."""
 JITTER_S: Final = 20
 JITTER_PART: Final = 10
 """A stamp is off by at most so many seconds, and by this part of the interval: two that are off still touch."""
@@ -102,9 +102,15 @@ def _keeps_within_its_modulus(incident: Incident, counter: Counter, every_us: in
 
 
 def _jumps(incident: Incident, counter: Counter, every_us: int) -> bool:
-    """Whether the first stamp that is not taken yet shows more than can have flowed."""
+    """Whether the first stamp that is not taken yet shows more than can have flowed, of a register that counts.
+
+    Out of a standstill such a clock looks like a gateway that repeated its last value, and in one its readings are no
+    evidence: only that they come late tells it.
+    """
     ahead = incident.from_us + lag_us(incident)
-    return is_false(counter, counter.shown_steps(ahead), incident.from_us, every_us)
+    ends = ((incident.from_us - 2 * every_us, incident.from_us - every_us), (ahead, ahead + SOON * every_us))
+    counts = all(counter.steps(until) > counter.steps(since) for since, until in ends)
+    return counts and is_false(counter, counter.shown_steps(ahead), incident.from_us, every_us)
 
 
 def _drawn(incident: Incident) -> random.Random:

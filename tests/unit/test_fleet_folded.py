@@ -19,8 +19,6 @@ from simulators.stretch import Stretch
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NEW_YEAR = EPOCH_US + 365 * DAY_US
 CONTENTS = [read_content(EXAMPLES / name) for name in ("district.yaml", "every-kind.yaml")]
-TELLABLE = tuple(kind for kind in What if kind is not What.CLOCK_BEHIND)
-"""All but the clock that is behind: once the level has broken, its readings follow each other as true ones do."""
 ORDINARY = tuple(kind for kind in What if kind is not What.UNDECIDABLE)
 """All but the outage of days in which a register may have passed its modulus twice."""
 SMALL = ("fine-chemistry", "joinery", "telecom", "cloud-b")
@@ -55,7 +53,7 @@ def hours(found: tuple[Folded, ...]) -> Counter[Judgement]:
 
 def test_no_error_is_silent_in_a_fortnight_of_faults() -> None:
     """Every hour and leg that is not what flowed bears a mark."""
-    found = stretch(14, 70, TELLABLE)
+    found = stretch(14, 70, tuple(What))
     assert [each.key for each in found if each.compared.is_silently_wrong] == []
     assert hours(found)[Judgement.RIGHT] > 2_000
 
@@ -80,6 +78,13 @@ def test_a_clock_that_is_behind_leaves_a_hole_or_an_event() -> None:
             stored = [at for at in found[key].values if each.from_us <= at < each.until_us]
             said = {kind for kind, at in found[key].events if at == each.from_us}
             assert bool(stored) == bool(said & {EventKind.HELD, EventKind.BREAK})
+
+
+def test_no_hour_of_a_clock_that_is_behind_is_silent() -> None:
+    """Whatever the load does: once the level has broken, what follows bears a mark."""
+    found = stretch(14, 40, (What.CLOCK_BEHIND,), ("steel", "electronics", "cloud-a"))
+    assert [each.key for each in found if each.compared.is_silently_wrong] == []
+    assert hours(found)[Judgement.ESTIMATED] > 200
 
 
 def test_plants_that_stand_still_are_not_doubted() -> None:
