@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from services.accounting.fold import Fold, HistoryNeededError
 from services.accounting.policy import Act, Policy, Version, compile_policy
 from services.accounting.refold import Before, Difference, Stored, outright, refold
-from services.accounting.standstills import LOOK_BACK_US, began
+from services.accounting.standstills import began
 from services.accounting.state import BASELINES, Event, EventKind, Outcome, State, Verdict
 from services.model import ActKind, Kind
 
@@ -71,10 +71,10 @@ class MemoryBooks:
         return True
 
     def _refold(self, old: Policy, added: dict[int, int], changed_from: int, changed_until: int) -> None:
-        settled_at, since = self._judged(changed_from, changed_until), changed_from
+        judged, since = self._judged(changed_from), changed_from
         while True:
             start, before = self._checkpoint(since)
-            steps = refold(old, self.policy, before, start, added=added, settled_at=settled_at)
+            steps = refold(old, self.policy, before, start, added=added, settled_at=changed_until, judged=judged)
             try:
                 wanted = next(steps)
                 while True:
@@ -85,17 +85,13 @@ class MemoryBooks:
                 self._apply(done.value, added)
                 return
 
-    def _judged(self, changed_from: int, changed_until: int) -> int:
-        """The last judgement that looked back on something between these instants."""
-        judged = [
-            event.judged_at
+    def _judged(self, changed_from: int) -> list[tuple[int, int]]:
+        """The judgements of standstills since an instant."""
+        return [
+            (event.flat_at, event.judged_at)
             for event in self.events.values()
-            if event.flat_at is not None
-            and event.judged_at is not None
-            and event.flat_at >= changed_from
-            and event.flat_at - LOOK_BACK_US <= changed_until
+            if event.flat_at is not None and event.judged_at is not None and event.flat_at >= changed_from
         ]
-        return max([changed_until, *judged])
 
     def _checkpoint(self, changed_from: int) -> tuple[int, Before | None]:
         sound = max((at for at in self.stored if at < changed_from and at not in self.doubts), default=None)

@@ -31,8 +31,6 @@ def short_times() -> Iterator[None]:
         patch.setattr("services.accounting.standstills.LOOK_BACK_US", WEEK)
         patch.setattr("services.accounting.standstills.MEAN_OVER_US", HOUR)
         patch.setattr("services.accounting.suspicion.FARTHEST_ZONE_US", FARTHEST)
-        patch.setattr("services.store.late.LOOK_BACK_US", WEEK)
-        patch.setattr("tests.accounting_books.LOOK_BACK_US", WEEK)
         yield
 
 

@@ -35,7 +35,10 @@ class HeldRuns(Baseline):
     """Readings that are not plausible after the baseline, in runs each plausible after the one before."""
 
     def _returns(self, at: int, value: int, amount: int, rules: Rules) -> bool:
-        """Whether a plausible reading after a standstill follows a held run that the standstill's start explains."""
+        """Whether a plausible reading after a standstill follows a held run that the standstill's start explains.
+
+        It counts with the run, or stays at its level while the run has not lasted: then it is judged.
+        """
         base = self._base
         if not amount or self.state.shown_since == base.at or rules.on_fall is OnFall.HOLD:
             return False
@@ -64,7 +67,7 @@ class HeldRuns(Baseline):
             return
         followed = self._followed(at, value, rules)
         had_lasted = followed is not None and _lasts(followed, rules)
-        run = self._join(at, value, rules)
+        run = self._join(followed, at, value, rules)
         self._mark_held(at, Outcome.HELD, self._suspect(run, rules))
         if rules.on_fall is OnFall.HOLD or not _lasts(run, rules):
             return
@@ -83,9 +86,8 @@ class HeldRuns(Baseline):
         fitting = [run for run in self.state.runs if judge(run.last, at, value, rules) is not None]
         return max(fitting, key=lambda run: run.count, default=None)
 
-    def _join(self, at: int, value: int, rules: Rules) -> Run:
+    def _join(self, run: Run | None, at: int, value: int, rules: Rules) -> Run:
         """Add the reading to the run that it follows, or start one; the oldest of five goes."""
-        run = self._followed(at, value, rules)
         if run is None:
             run = Run(Level(at, value), Level(at, value), 1, [(at, value)])
             self.state.runs.append(run)

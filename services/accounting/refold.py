@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from services.accounting import standstills
 from services.accounting.fold import SOUND, Fold
 from services.accounting.policy import PLAIN_KINDS
 from services.accounting.split import split
@@ -71,6 +72,7 @@ def refold(
     *,
     added: Mapping[int, int | Fraction],
     settled_at: int,
+    judged: Sequence[tuple[int, int]] = (),
 ) -> Generator[int, Sequence[tuple[int, int | Fraction]], Difference]:
     """Yield the instant from which the next page of stored readings is wanted; an empty page ends it.
 
@@ -80,8 +82,9 @@ def refold(
         before: The baseline before `start`; None where `start` is at or before the first reading.
         start: Where the sound reading is; pages come from here on.
         added: New readings by instant, none of them stored yet, all at or after `start`.
-        settled_at: The last instant at which old and new inputs differ, or at which a judgement was made that looked
-            back on a stretch in which they do (`Event.judged_at`).
+        settled_at: The last instant at which old and new inputs differ.
+        judged: The judgements of standstills since the change, as (`Event.flat_at`, `Event.judged_at`): one that looked
+            back on readings before the states were equal is made again.
 
     Raises:
         HistoryNeededError: A judgement needs readings of before: start again from an earlier one.
@@ -96,7 +99,11 @@ def refold(
             for fold in folds:
                 fold.take(at, raw)
             if at >= settled_at and not late and folds[0].state == folds[1].state:
-                return difference(folds[0].effects, folds[1].effects, None)
+                settled_at = max(
+                    (made for flat_at, made in judged if flat_at - standstills.LOOK_BACK_US <= at), default=at
+                )
+                if settled_at <= at:
+                    return difference(folds[0].effects, folds[1].effects, None)
         wanted = page[-1][0] + 1
     while late:
         folds[1].take(*late.pop())

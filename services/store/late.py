@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.accounting.fold import HistoryNeededError
 from services.accounting.refold import Before, Difference, Stored, refold
-from services.accounting.standstills import LOOK_BACK_US, began
+from services.accounting.standstills import began
 from services.accounting.state import BASELINES, Outcome, Verdict
 from services.store.pool import NEG_INFINITY
 from services.store.queries import SQL
@@ -35,6 +35,8 @@ class Change:
     since: int
     until: int
     added: dict[int, int | Fraction] = field(default_factory=dict)
+    judged: list[tuple[int, int]] = field(default_factory=list)
+    """The judgements of standstills since then: where each began, and the reading at which it was made."""
 
 
 async def refold_all(con: Connection, changes: Sequence[Change]) -> dict[int, Difference]:
@@ -43,9 +45,9 @@ async def refold_all(con: Connection, changes: Sequence[Change]) -> dict[int, Di
     A judgement that looked back on what changes is made again, and one that needs readings from before where a refold
     began starts that one anew from there.
     """
-    for row in await con.fetch(SQL["judged"], *_spans(changes), LOOK_BACK_US):
-        change = next(each for each in changes if each.card.register_id == row["register_id"])
-        change.until = max(change.until, row["judged_at"])
+    registers = {each.card.register_id: each for each in changes}
+    for row in await con.fetch(SQL["judged"], *_since(changes)):
+        registers[row["register_id"]].judged.append((row["flat_at"], row["judged_at"]))
     done: dict[int, Difference] = {}
     while changes:
         changes = await _refold(con, changes, done)
@@ -87,7 +89,15 @@ async def _begun(con: Connection, changes: Sequence[Change]) -> dict[int, tuple[
         before = None
         if (newest := _newest(counted)) is not None:
             before = await _before(con, change.card, newest, counted, standing[register])
-        steps = refold(change.old, change.card.policy, before, sound_at, added=change.added, settled_at=change.until)
+        steps = refold(
+            change.old,
+            change.card.policy,
+            before,
+            sound_at,
+            added=change.added,
+            settled_at=change.until,
+            judged=change.judged,
+        )
         running[register] = (steps, next(steps))
     return running
 
@@ -96,7 +106,7 @@ async def _starts(con: Connection, changes: Sequence[Change]) -> dict[int, tuple
     """Where each refold starts, and what was counted before that, the newest first."""
     cards = {change.card.register_id: change.card for change in changes}
     starts = {}
-    rows = await con.fetch(SQL["checkpoints"], *_spans(changes)[:2])
+    rows = await con.fetch(SQL["checkpoints"], *_since(changes))
     for register, own in groupby(rows, key=lambda row: row["register_id"]):
         found = list(own)
         sound_at = NEG_INFINITY if found[0]["sound_at"] is None else found[0]["sound_at"]
@@ -142,12 +152,8 @@ def _stored(card: Card, row: Row) -> Stored:
     return Stored(row["read_at"], card.raw(row["value"], row["value_text"]), Verdict(outcome, row["high"]))
 
 
-def _spans(changes: Sequence[Change]) -> tuple[list[int], list[int], list[int]]:
-    return (
-        [each.card.register_id for each in changes],
-        [each.since for each in changes],
-        [each.until for each in changes],
-    )
+def _since(changes: Sequence[Change]) -> tuple[list[int], list[int]]:
+    return [each.card.register_id for each in changes], [each.since for each in changes]
 
 
 async def _pages(con: Connection, wanted: Mapping[int, int], size: int) -> dict[int, list[Row]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.accounting.fold import Fold, HistoryNeededError
@@ -21,7 +22,6 @@ from tests.oracles import quarters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from random import Random
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -122,6 +122,8 @@ def test_booking_in_parts_gives_the_books_of_taking_one_by_one(rnd: Random) -> N
 
 
 @given(LIVES)
+@example(Random(6343013))  # a doubted level is shown for a while, then another ratio is declared for later
+@example(Random(705848))  # an act before the week that a judgement looked back on changes what is held within it
 @many
 def test_arrival_does_not_matter(rnd: Random) -> None:
     """Any shuffle, repetition, batching and moment of acts gives the books of one fold over what was stored."""

@@ -44,12 +44,10 @@ FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, at)
 JOIN core.register_state st USING (register_id);
 
 -- name: judged
--- The last judgement that looked back, for so long as $4, on something between two instants.
-SELECT w.register_id, max(e.judged_at) AS judged_at
-FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) AS w (register_id, since, until)
-JOIN core.event e ON e.register_id = w.register_id AND e.judged_at IS NOT NULL AND e.flat_at >= w.since
-    AND (w.until = 'infinity' OR e.flat_at <= w.until + $4 * interval '1 microsecond')
-GROUP BY w.register_id;
+-- The judgements of standstills that began since an instant.
+SELECT w.register_id, e.flat_at, e.judged_at
+FROM unnest($1::int[], $2::timestamptz[]) AS w (register_id, since)
+JOIN core.event e ON e.register_id = w.register_id AND e.judged_at IS NOT NULL AND e.flat_at >= w.since;
 
 -- name: pages
 SELECT w.register_id, r.read_at, r.value, r.value_text
