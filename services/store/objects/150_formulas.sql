@@ -66,7 +66,8 @@ RETURN imported - sold - exempt_imported + exempt_sold;
 -- Thousandths × per unit: exact of an amount of up to 12 decimals, as those of counters and most others are; to 15 decimals
 -- more than the factor has, of one that goes on. It uses the amount once: most callers pass a sum.
 DROP FUNCTION IF EXISTS core.emitted(bigint, boolean, numeric), core.emission_state(bigint, boolean, numeric),
-    core.coal_state(bigint, numeric), core.converted(bigint, numeric);
+    core.coal_state(bigint, numeric), core.converted(bigint, numeric),
+    core.budget_value(text, bigint, bigint, boolean, numeric);
 CREATE OR REPLACE FUNCTION core.converted(amount numeric, per_unit numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN trim_scale(round(amount * 0.001 * per_unit, 15 + scale(per_unit)));

@@ -27,7 +27,6 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN core.asked_at() - interval '1 hour';
 
 -- The measure of some energy, in base units: the carrier's unit, tce or tCO2; null where its factor is missing.
-DROP FUNCTION IF EXISTS core.budget_value(text, bigint, bigint, boolean, numeric);
 CREATE OR REPLACE FUNCTION core.budget_value(
     measure text, used_amount numeric, emitting_amount numeric, has_exempt boolean, per_unit numeric
 ) RETURNS numeric
