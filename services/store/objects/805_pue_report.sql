@@ -11,14 +11,14 @@ SELECT day, starts_at, ends_at, enterprise, enterprise_zh, enterprise_en, site, 
        total_kwh, it_kwh, pue_ratio, state, why, total_resolution_ratio, it_resolution_ratio,
        total_coverage_ratio, it_coverage_ratio, total_uncertainty_ratio, it_uncertainty_ratio,
        category, minimum_it_kw, limit_ratio, label, on_the_hour
-FROM core.caller_pue_by_day_figure WHERE span = '1h';
+FROM core.caller_pue_figure_1h;
 
 CREATE VIEW report.pue_24h WITH (security_barrier) AS
 SELECT day, starts_at, ends_at, enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, zone,
        total_kwh, it_kwh, pue_ratio, state, why, total_resolution_ratio, it_resolution_ratio,
        total_coverage_ratio, it_coverage_ratio, total_uncertainty_ratio, it_uncertainty_ratio,
        category, minimum_it_kw, limit_ratio, label
-FROM core.caller_pue_by_day_figure WHERE span = '24h';
+FROM core.caller_pue_figure_24h;
 
 CREATE VIEW report.pue_1d WITH (security_barrier) AS
 SELECT day, starts_at, ends_at, enterprise, enterprise_zh, enterprise_en, site, site_zh, site_en, zone,
