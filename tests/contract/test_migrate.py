@@ -70,6 +70,23 @@ async def test_changed_views_are_replaced_and_keep_their_grants(con: Connection)
     assert await con.fetchval("SELECT to_regclass('core.more')") is None
 
 
+async def test_formulas_of_a_former_release_are_replaced(con: Connection) -> None:
+    """Those that took whole thousandths called one another, and go with what called them."""
+    await con.execute(
+        "CREATE FUNCTION core.emitted(amount bigint, has_exempt boolean, per_unit numeric) RETURNS numeric"
+        " LANGUAGE sql IMMUTABLE RETURN amount * per_unit;"
+        "CREATE FUNCTION core.budget_value(measure text, used_amount bigint, emitting_amount bigint,"
+        " has_exempt boolean, per_unit numeric) RETURNS numeric"
+        " LANGUAGE sql IMMUTABLE RETURN core.emitted(emitting_amount, has_exempt, per_unit);"
+        "CREATE TYPE core.pue_quarter AS (amount bigint);"
+        "UPDATE public.schema_migration SET sha256 = 'x' WHERE name = 'objects'"
+    )
+    assert "150_formulas.sql" in await migrate(con)
+    for former in ("emitted(bigint, boolean, numeric)", "budget_value(text, bigint, bigint, boolean, numeric)"):
+        assert await con.fetchval("SELECT to_regprocedure($1)", f"core.{former}") is None
+    assert await con.fetchval("SELECT to_regtype('core.pue_quarter')") is None
+
+
 async def test_a_view_of_somebody_else_is_not_dropped(con: Connection) -> None:
     """It stops the replacement and is named."""
     await con.execute("CREATE VIEW public.mine AS SELECT * FROM report.energy_1d")

@@ -32,6 +32,16 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN rest = 0 THEN amount
             ELSE amount + trim_scale(rest * 1.000000000000000000000000 / core.parts()) END;
 
+CREATE OR REPLACE FUNCTION core.exact(amount bigint, rest bigint) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN rest = 0 THEN amount::numeric ELSE core.exact(amount::numeric, rest::numeric) END;
+
+-- Sums of whole numbers that do not become numeric, in windows too: a fifth of the time of sum(bigint). More than bigint holds
+-- is an error.
+CREATE OR REPLACE AGGREGATE core.whole_sum(bigint) (
+    SFUNC = int8pl, STYPE = bigint, MSFUNC = int8pl, MINVFUNC = int8mi, MSTYPE = bigint, PARALLEL = SAFE
+);
+
 -- A figure as it is shown: up to 15 decimals as they are, which is all there are of what counters and most others gave;
 -- one that goes on is rounded to 9, once it is rid of what 24 places could not hold.
 CREATE OR REPLACE FUNCTION core.rounded(figure numeric) RETURNS numeric

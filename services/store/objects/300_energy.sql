@@ -72,8 +72,8 @@ FROM (
     SELECT p.register_id, p.enterprise_id, p.site_id, p.meter_id, p.level, p.carrier, p.direction, p.exempt, p.zone,
            p.valid_from, p.valid_until, c.district_code, c.enterprise, s.code AS site, m.code AS meter,
            r.code AS register, p.month,
-           core.exact(sum(p.amount), sum(p.rest)) AS amount,
-           core.exact(sum(p.estimated_amount), sum(p.estimated_rest)) AS estimated_amount,
+           core.exact(core.whole_sum(p.amount), core.whole_sum(p.rest)) AS amount,
+           core.exact(core.whole_sum(p.estimated_amount), core.whole_sum(p.estimated_rest)) AS estimated_amount,
            sum(p.covered_s)::bigint AS covered_s, sum(p.estimated_s)::bigint AS estimated_s
     FROM core.caller_enterprise c
     JOIN core.place_month p USING (enterprise_id)

@@ -24,26 +24,26 @@ JOIN core.site s ON s.site_id = d.site_id;
 CREATE VIEW core.caller_site_day AS
 SELECT enterprise_id, enterprise, district_code, site_id, site, zone, carrier, day,
        CASE WHEN count(*) FILTER (WHERE direction = 'import') > 0
-            THEN core.exact(sum(amount) FILTER (WHERE direction = 'import'),
-                            sum(rest) FILTER (WHERE direction = 'import'))
+            THEN core.exact(core.whole_sum(amount) FILTER (WHERE direction = 'import'),
+                            core.whole_sum(rest) FILTER (WHERE direction = 'import'))
             WHEN EXISTS (SELECT FROM core.register_scope r
                          WHERE r.enterprise_id = d.enterprise_id AND r.site_id = d.site_id AND r.carrier = d.carrier
                            AND r.direction = 'import' AND d.day >= r.valid_from AND d.day < r.valid_until)
             THEN NULL ELSE 0 END AS import_amount,
-       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'export'),
-                           sum(rest) FILTER (WHERE direction = 'export')), 0) AS export_amount,
-       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'sold'),
-                           sum(rest) FILTER (WHERE direction = 'sold')), 0) AS sold_amount,
-       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'produced'),
-                           sum(rest) FILTER (WHERE direction = 'produced')), 0) AS produced_amount,
-       coalesce(core.exact(sum(estimated_amount) FILTER (WHERE direction <> 'produced'),
-                           sum(estimated_rest) FILTER (WHERE direction <> 'produced')), 0) AS estimated_amount,
+       coalesce(core.exact(core.whole_sum(amount) FILTER (WHERE direction = 'export'),
+                           core.whole_sum(rest) FILTER (WHERE direction = 'export')), 0) AS export_amount,
+       coalesce(core.exact(core.whole_sum(amount) FILTER (WHERE direction = 'sold'),
+                           core.whole_sum(rest) FILTER (WHERE direction = 'sold')), 0) AS sold_amount,
+       coalesce(core.exact(core.whole_sum(amount) FILTER (WHERE direction = 'produced'),
+                           core.whole_sum(rest) FILTER (WHERE direction = 'produced')), 0) AS produced_amount,
+       coalesce(core.exact(core.whole_sum(estimated_amount) FILTER (WHERE direction <> 'produced'),
+                           core.whole_sum(estimated_rest) FILTER (WHERE direction <> 'produced')), 0) AS estimated_amount,
        coalesce(sum(covered_s) FILTER (WHERE direction <> 'produced'), 0)::bigint AS covered_s,
        coalesce(sum(estimated_s) FILTER (WHERE direction <> 'produced'), 0)::bigint AS estimated_s,
-       coalesce(core.exact(sum(exempt_amount) FILTER (WHERE direction = 'import'),
-                           sum(exempt_rest) FILTER (WHERE direction = 'import')), 0) AS exempt_import,
-       coalesce(core.exact(sum(exempt_amount) FILTER (WHERE direction = 'sold'),
-                           sum(exempt_rest) FILTER (WHERE direction = 'sold')), 0) AS exempt_sold,
+       coalesce(core.exact(core.whole_sum(exempt_amount) FILTER (WHERE direction = 'import'),
+                           core.whole_sum(exempt_rest) FILTER (WHERE direction = 'import')), 0) AS exempt_import,
+       coalesce(core.exact(core.whole_sum(exempt_amount) FILTER (WHERE direction = 'sold'),
+                           core.whole_sum(exempt_rest) FILTER (WHERE direction = 'sold')), 0) AS exempt_sold,
        bool_or(exempt_amount IS NOT NULL) AS has_exempt
 FROM core.caller_scope_day AS d
 GROUP BY enterprise_id, enterprise, district_code, site_id, site, zone, carrier, day;
@@ -51,27 +51,27 @@ GROUP BY enterprise_id, enterprise, district_code, site_id, site, zone, carrier,
 CREATE VIEW core.caller_site_month AS
 SELECT enterprise_id, enterprise, district_code, site_id, site, zone, carrier, month,
        CASE WHEN count(*) FILTER (WHERE direction = 'import') > 0
-            THEN core.exact(sum(amount) FILTER (WHERE direction = 'import'),
-                            sum(rest) FILTER (WHERE direction = 'import'))
+            THEN core.exact(core.whole_sum(amount) FILTER (WHERE direction = 'import'),
+                            core.whole_sum(rest) FILTER (WHERE direction = 'import'))
             WHEN EXISTS (SELECT FROM core.register_scope r
                          WHERE r.enterprise_id = d.enterprise_id AND r.site_id = d.site_id AND r.carrier = d.carrier
                            AND r.direction = 'import' AND d.month < r.valid_until
                            AND core.month_end(d.month) > r.valid_from)
             THEN NULL ELSE 0 END AS import_amount,
-       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'export'),
-                           sum(rest) FILTER (WHERE direction = 'export')), 0) AS export_amount,
-       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'sold'),
-                           sum(rest) FILTER (WHERE direction = 'sold')), 0) AS sold_amount,
-       coalesce(core.exact(sum(amount) FILTER (WHERE direction = 'produced'),
-                           sum(rest) FILTER (WHERE direction = 'produced')), 0) AS produced_amount,
-       coalesce(core.exact(sum(estimated_amount) FILTER (WHERE direction <> 'produced'),
-                           sum(estimated_rest) FILTER (WHERE direction <> 'produced')), 0) AS estimated_amount,
+       coalesce(core.exact(core.whole_sum(amount) FILTER (WHERE direction = 'export'),
+                           core.whole_sum(rest) FILTER (WHERE direction = 'export')), 0) AS export_amount,
+       coalesce(core.exact(core.whole_sum(amount) FILTER (WHERE direction = 'sold'),
+                           core.whole_sum(rest) FILTER (WHERE direction = 'sold')), 0) AS sold_amount,
+       coalesce(core.exact(core.whole_sum(amount) FILTER (WHERE direction = 'produced'),
+                           core.whole_sum(rest) FILTER (WHERE direction = 'produced')), 0) AS produced_amount,
+       coalesce(core.exact(core.whole_sum(estimated_amount) FILTER (WHERE direction <> 'produced'),
+                           core.whole_sum(estimated_rest) FILTER (WHERE direction <> 'produced')), 0) AS estimated_amount,
        coalesce(sum(covered_s) FILTER (WHERE direction <> 'produced'), 0)::bigint AS covered_s,
        coalesce(sum(estimated_s) FILTER (WHERE direction <> 'produced'), 0)::bigint AS estimated_s,
-       coalesce(core.exact(sum(exempt_amount) FILTER (WHERE direction = 'import'),
-                           sum(exempt_rest) FILTER (WHERE direction = 'import')), 0) AS exempt_import,
-       coalesce(core.exact(sum(exempt_amount) FILTER (WHERE direction = 'sold'),
-                           sum(exempt_rest) FILTER (WHERE direction = 'sold')), 0) AS exempt_sold,
+       coalesce(core.exact(core.whole_sum(exempt_amount) FILTER (WHERE direction = 'import'),
+                           core.whole_sum(exempt_rest) FILTER (WHERE direction = 'import')), 0) AS exempt_import,
+       coalesce(core.exact(core.whole_sum(exempt_amount) FILTER (WHERE direction = 'sold'),
+                           core.whole_sum(exempt_rest) FILTER (WHERE direction = 'sold')), 0) AS exempt_sold,
        bool_or(exempt_amount IS NOT NULL) AS has_exempt
 FROM (
     SELECT c.enterprise_id, c.enterprise, c.district_code, p.site_id, s.code AS site, p.zone, p.carrier, p.direction,
@@ -87,27 +87,27 @@ GROUP BY enterprise_id, enterprise, district_code, site_id, site, zone, carrier,
 CREATE VIEW core.caller_site_15m AS
 SELECT p.enterprise_id, p.enterprise, p.district_code, p.site_id, p.site, p.zone, p.carrier, e.starts_at,
        CASE WHEN count(*) FILTER (WHERE p.direction = 'import') > 0
-            THEN core.exact(sum(e.amount) FILTER (WHERE p.direction = 'import'),
-                            sum(e.rest) FILTER (WHERE p.direction = 'import'))
+            THEN core.exact(core.whole_sum(e.amount) FILTER (WHERE p.direction = 'import'),
+                            core.whole_sum(e.rest) FILTER (WHERE p.direction = 'import'))
             WHEN EXISTS (SELECT FROM core.place r
                          WHERE r.enterprise_id = p.enterprise_id AND r.site_id = p.site_id AND r.carrier = p.carrier
                            AND r.direction = 'import' AND r.level = 1
                            AND e.starts_at >= r.starts_from AND e.starts_at < r.starts_until)
             THEN NULL ELSE 0 END AS import_amount,
-       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.direction = 'export'),
-                           sum(e.rest) FILTER (WHERE p.direction = 'export')), 0) AS export_amount,
-       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.direction = 'sold'),
-                           sum(e.rest) FILTER (WHERE p.direction = 'sold')), 0) AS sold_amount,
-       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.direction = 'produced'),
-                           sum(e.rest) FILTER (WHERE p.direction = 'produced')), 0) AS produced_amount,
-       coalesce(core.exact(sum(e.estimated_amount) FILTER (WHERE p.direction <> 'produced'),
-                           sum(e.estimated_rest) FILTER (WHERE p.direction <> 'produced')), 0) AS estimated_amount,
+       coalesce(core.exact(core.whole_sum(e.amount) FILTER (WHERE p.direction = 'export'),
+                           core.whole_sum(e.rest) FILTER (WHERE p.direction = 'export')), 0) AS export_amount,
+       coalesce(core.exact(core.whole_sum(e.amount) FILTER (WHERE p.direction = 'sold'),
+                           core.whole_sum(e.rest) FILTER (WHERE p.direction = 'sold')), 0) AS sold_amount,
+       coalesce(core.exact(core.whole_sum(e.amount) FILTER (WHERE p.direction = 'produced'),
+                           core.whole_sum(e.rest) FILTER (WHERE p.direction = 'produced')), 0) AS produced_amount,
+       coalesce(core.exact(core.whole_sum(e.estimated_amount) FILTER (WHERE p.direction <> 'produced'),
+                           core.whole_sum(e.estimated_rest) FILTER (WHERE p.direction <> 'produced')), 0) AS estimated_amount,
        coalesce(sum(e.covered_s) FILTER (WHERE p.direction <> 'produced'), 0)::bigint AS covered_s,
        coalesce(sum(e.estimated_s) FILTER (WHERE p.direction <> 'produced'), 0)::bigint AS estimated_s,
-       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'import'),
-                           sum(e.rest) FILTER (WHERE p.exempt AND p.direction = 'import')), 0) AS exempt_import,
-       coalesce(core.exact(sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'sold'),
-                           sum(e.rest) FILTER (WHERE p.exempt AND p.direction = 'sold')), 0) AS exempt_sold,
+       coalesce(core.exact(core.whole_sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'import'),
+                           core.whole_sum(e.rest) FILTER (WHERE p.exempt AND p.direction = 'import')), 0) AS exempt_import,
+       coalesce(core.exact(core.whole_sum(e.amount) FILTER (WHERE p.exempt AND p.direction = 'sold'),
+                           core.whole_sum(e.rest) FILTER (WHERE p.exempt AND p.direction = 'sold')), 0) AS exempt_sold,
        bool_or(p.exempt) AS has_exempt
 FROM (
     SELECT p.*, c.enterprise, c.district_code, s.code AS site

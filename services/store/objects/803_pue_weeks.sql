@@ -4,12 +4,6 @@
 -- What views of former releases carried a day's quarter-hours in.
 DROP TYPE IF EXISTS core.pue_quarter;
 
--- Sums of whole numbers that slide without becoming numeric: a fifth of the time of sum(bigint). More than bigint holds
--- is an error.
-CREATE OR REPLACE AGGREGATE core.whole_sum(bigint) (
-    SFUNC = int8pl, STYPE = bigint, MSFUNC = int8pl, MINVFUNC = int8mi, MSTYPE = bigint, PARALLEL = SAFE
-);
-
 -- A week's quarter-hours are read at once and summed in frames that slide over slots, of which each register has all,
 -- booked or not; those of 24 hours slide over whole hours. A week depends on nothing but itself and the site, so that the
 -- plan keeps the last ones (Memoize) for their other days. That asks for a LEFT JOIN and a condition that lets no row
