@@ -16,11 +16,11 @@ from api.params import PARAMETERS, ParameterError, ask_of
 from api.render import body
 from services import sd_notify
 from services.errors import TanfengError
-from services.store import figure_rows
-from services.store.figure_rows import Ask
-from services.store.figures import health
+from services.figures import rows
+from services.figures.reader import AccessDeniedError, Reader, UnavailableError, open_reader
+from services.figures.rows import Ask
+from services.figures.today import health
 from services.store.migrate import scripts
-from services.store.reader import AccessDeniedError, Reader, UnavailableError, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FRESH_S: Final = 180.0
 """Ingest counts as fresh when it committed within this time."""
 
-Figure = Callable[[Any, Ask], Awaitable[list[figure_rows.Row]]]
+Figure = Callable[[Any, Ask], Awaitable[list[rows.Row]]]
 DOCUMENTED: Final = {
     "parameters": [
         {"name": name, "in": "query", "description": text, "required": name == "from", "schema": {"type": "string"}}
@@ -90,27 +90,27 @@ async def healthz(request: Request) -> JSONResponse:
 
 async def energy(request: Request) -> JSONResponse:
     """Energy by enterprise, site, meter or register; 15m, 1d or 1mo; now or as of an earlier moment."""
-    return await _answer(request, figure_rows.energy)
+    return await _answer(request, rows.energy)
 
 
 async def emissions(request: Request) -> JSONResponse:
     """CO₂ in kg with the factor used and its source; null with a state where it is unknown."""
-    return await _answer(request, figure_rows.emissions)
+    return await _answer(request, rows.emissions)
 
 
 async def _answer(request: Request, figure: Figure) -> JSONResponse:
     ask = ask_of(request.query_params)
     reader: Reader = request.app.state.reader
     async with reader.as_bearer(token_of(request)) as con:
-        if ask.enterprise is not None and not await figure_rows.may_read(con, ask.enterprise):
+        if ask.enterprise is not None and not await rows.may_read(con, ask.enterprise):
             raise ParameterError(
                 "enterprise",
                 "没有该企业或无权查看 there is no such enterprise, or not for you",
                 "核对代码 check the code",
                 status=404,
             )
-        rows = await figure(con, ask)
-    return JSONResponse(body(ask, rows))
+        found = await figure(con, ask)
+    return JSONResponse(body(ask, found))
 
 
 def _parameter_error(_: Request, problem: Exception) -> JSONResponse:

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
+from services.figures.rows import PERIODS, SCOPES, Ask
 from services.model import to_us
-from services.store.figure_rows import PERIODS, SCOPES, Ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from services.model import iso
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from services.store.figure_rows import Ask
+    from services.figures.rows import Ask
 
 
 def body(ask: Ask, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -25,11 +25,11 @@ from statistics import quantiles
 from typing import TYPE_CHECKING
 
 from services.accounting.policy import Version
+from services.alerts.file import read_rules, shipped
+from services.alerts.rule_versions import set_rules
+from services.ledger.booking import Books
 from services.model import Arrival
-from services.rules.file import read_rules, shipped
-from services.store.booking import Books
 from services.store.pool import NEG_INFINITY, connect
-from services.store.rules import set_rules
 from tests import pue_world, servers
 from tests.registers import add_meter, add_register
 

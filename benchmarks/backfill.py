@@ -31,11 +31,11 @@ sys.path.insert(0, str(ROOT))
 
 from services.accounting.policy import Version  # noqa: E402 - the checkout's own code, whoever calls this
 from services.days import day_of  # noqa: E402
+from services.ledger.booking import Books  # noqa: E402
+from services.ledger.verify import verify  # noqa: E402
 from services.model import SECOND_US, Arrival, Kind  # noqa: E402
-from services.store.booking import Books  # noqa: E402
-from services.store.maintenance import DAY_US, Limits, maintain  # noqa: E402
 from services.store.pool import NEG_INFINITY, connect  # noqa: E402
-from services.store.verify import verify  # noqa: E402
+from services.upkeep.maintenance import DAY_US, Limits, maintain  # noqa: E402
 from tests import servers  # noqa: E402
 from tests.community_server import community_server  # noqa: E402
 from tests.registers import add_meter, add_register  # noqa: E402

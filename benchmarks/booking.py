@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.scale import crowd
 from benchmarks.stand import Stand, cpu_s, stand
+from services.ledger.booking import Books
 from services.model import Arrival
-from services.store.booking import Books
 from services.store.pool import connect
 from services.store.queries import SQL
 from tests.ingest_rig import START, STEP_US

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from statistics import fmean, median
 
-from services.forecast import forecast
+from services.budgets.forecast import forecast
 
 STEEL = Path(__file__).parents[1] / "../shared/data/steel/steel_2018_h1.csv"
 FIRST = date(2018, 1, 1)

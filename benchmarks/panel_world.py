@@ -2,7 +2,7 @@
 
 Ten copies of the example district, three of them with its data centres, with more sub-meters beside its own until
 there are enough registers. What one copy books is real: its registers are read every 15 minutes of the year from the
-simulated fleet and booked by `services.store.booking`. The other copies and the further sub-meters take the ledger,
+simulated fleet and booked by `services.ledger.booking`. The other copies and the further sub-meters take the ledger,
 day, count and state rows of the register they are a copy of, by INSERT … SELECT within the database, with raw readings
 of the last 35 days only: the panels read rollups. Scope days are summed from the days, as `tanfeng verify` does.
 Warnings, events, rejections and the minutes of ingest are made up, a year of each.
@@ -24,17 +24,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from services.budgets.entry import enter_budgets, read_file
+from services.budgets.outlook import forecast_budgets
+from services.budgets.production import add_production
+from services.figures import access
+from services.ledger.booking import Books
+from services.ledger.directory import load_directory
 from services.model import QUARTER_US, Arrival
-from services.outlook import forecast_budgets
-from services.store import access
-from services.store.booking import Books
-from services.store.budget_entry import enter_budgets, read_file
+from services.registry.apply import apply_plan
+from services.registry.content import plan_file
 from services.store.migrate import migrate
 from services.store.pool import connect
-from services.store.production import add_production
 from services.store.queries import SQL, parse
-from services.store.registry import apply_plan, load_directory
-from services.store.registry_content import plan_file
 from services.wire.numbers import convert
 from simulators.district import read_points
 from simulators.fleet import Fleet

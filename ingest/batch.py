@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ingest.deferred import Registry
-from services.store.lot import Lot
-from services.store.shares import SMALL_BYTES, sender_of
+from services.ledger.lot import Lot
+from services.ledger.shares import SMALL_BYTES, sender_of
 
 if TYPE_CHECKING:
     from ingest.inbox import Inbox
     from ingest.packets import Message
-    from services.store.intake import Intake
-    from services.store.shares import Shares
+    from services.ledger.intake import Intake
+    from services.ledger.shares import Shares
     from services.wire import Limits
 
 _LONG_BYTES: Final = 64 * 1024

@@ -18,8 +18,8 @@ from services.store.problems import StoreAwayError
 
 if TYPE_CHECKING:
     from services.clocks import Clock
-    from services.store.intake import Intake
-    from services.store.lot import Lot
+    from services.ledger.intake import Intake
+    from services.ledger.lot import Lot
 
 FIRST_PAUSE_S: Final = 2.0
 LONGEST_PAUSE_S: Final = 30.0

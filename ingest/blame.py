@@ -14,9 +14,9 @@ import structlog
 from services.store.problems import RefusedRowsError, StoreAwayError
 
 if TYPE_CHECKING:
-    from services.store.intake import Intake
-    from services.store.lot import Lot
-    from services.store.outcome import Outcome
+    from services.ledger.intake import Intake
+    from services.ledger.lot import Lot
+    from services.ledger.outcome import Outcome
 
 LIKELY_PAUSES_S: Final = (0.0,)
 """How long to wait before each further proof against a row, where the error is of a kind that rows cause: …"""

@@ -11,15 +11,15 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from services.store.shares import SMALL_BYTES, sender_of
+from services.ledger.shares import SMALL_BYTES, sender_of
 from services.wire import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ingest.packets import Message
+    from services.ledger.shares import Shares
     from services.model import MeterRef
-    from services.store.shares import Shares
     from services.wire import Decoded, Limits
 
 SENDER_BYTES: Final = 8 * 1024 * 1024

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ingest.connection import Broker
     from ingest.inbox import Inbox
     from ingest.subscriber import Group, Subscriber
-    from services.store.intake import Intake
+    from services.ledger.intake import Intake
 
 VISIT_S: Final = 20.0
 """A queue that is still being filled is left after this long; its worker may want the slot."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ingest.inbox import Inbox
-    from services.store.outcome import Outcome
+    from services.ledger.outcome import Outcome
 
 LOOPBACK: Final = "127.0.0.1"
 _REQUEST_S: Final = 5.0

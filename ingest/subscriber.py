@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ingest.clients import AnyConnection
     from ingest.inbox import Inbox
     from ingest.metrics import Metrics
+    from services.ledger.intake import Intake
     from services.settings import Settings
-    from services.store.intake import Intake
 
 TOPICS: Final = "keu/v1/#"
 REFUSALS: Final = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.store.outcome import Outcome
+from services.ledger.outcome import Outcome
 
 if TYPE_CHECKING:
     from ingest.inbox import Inbox

@@ -20,15 +20,15 @@ from ingest.subscriber import Group, Subscriber, broker_of
 from ingest.summary import Summary
 from services.clocks import Clock
 from services.errors import TanfengError
+from services.ledger.intake import Intake, SlotLostError, StaleDirectoryError
 from services.model import SECOND_US
 from services.store.clock_doubts import ClockDoubtError
-from services.store.intake import Intake, SlotLostError, StaleDirectoryError
 from services.store.problems import StoreAwayError
 from services.wire import Limits
 
 if TYPE_CHECKING:
+    from services.ledger.outcome import Outcome
     from services.settings import Settings
-    from services.store.outcome import Outcome
 
 GRACE_S: Final = 15.0
 """How long a stop waits for the last commit; what is not committed then was not acknowledged and will come again."""

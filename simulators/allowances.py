@@ -14,7 +14,7 @@ from simulators.figures import EMITTING, MILLI, USED, ZONE, Flows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from services.store.budgets import BudgetStatus
+    from services.budgets.status import BudgetStatus
     from simulators.points import Key, Point
 
 DIGITS: Final = Decimal("1e-12")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from services.accounting.fold import Fold
 from services.accounting.split import NOTHING
+from services.budgets.production import add_production
 from services.days import day_of
+from services.ledger.acts import declare
+from services.ledger.cards import load_cards
+from services.ledger.held import find_register
+from services.ledger.sums import in_parts
 from services.model import QUARTER_US
-from services.store.acts import declare
-from services.store.cards import load_cards
-from services.store.held import find_register
-from services.store.production import add_production
 from services.store.queries import SQL
-from services.store.sums import in_parts
 from simulators.compare import Books, Compared, DayFound
 from simulators.expected import compared, standing
 from simulators.figures import ZONE, days_of, periods
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from datetime import date
 
-    from services.store.cards import Card
+    from services.ledger.cards import Card
     from services.store.pool import Connection
     from simulators.fleet import Fleet
     from simulators.ledger import Truth

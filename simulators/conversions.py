@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Final
 
-from services.store.factors import fact_rows
+from services.store.shipped_facts import fact_rows
 
 REGION: Final = "CN-CQ"
 METHOD: Final = "grid_average"

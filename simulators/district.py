@@ -9,12 +9,12 @@ import csv
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from services.declared.csv_file import parse_csv
+from services.declared.yaml_file import parse_yaml
 from services.errors import TanfengError
 from services.model import SECOND_US, Stamp
-from services.registry.csv_file import parse_csv
 from services.registry.models import Carrier, Content
 from services.registry.reader import read_registry
-from services.registry.yaml_file import parse_yaml
 from simulators.points import Key, Point
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from enum import StrEnum
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from services.budgets.status import budget_statuses
 from services.days import day_of
+from services.figures.access import act_as
 from services.model import HOUR_US
-from services.store.access import act_as
-from services.store.budgets import budget_statuses
 from services.store.queries import SQL
 from simulators.allowances import Scope, scope_of, used
 from simulators.compare import SILENT, Judgement
@@ -25,7 +25,7 @@ from simulators.figures import ZONE, figures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from services.store.budgets import BudgetStatus
+    from services.budgets.status import BudgetStatus
     from services.store.pool import Connection
     from simulators.compare import Compared
     from simulators.figures import Figure

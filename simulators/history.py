@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from services.errors import TanfengError
+from services.ledger.booking import Books
+from services.ledger.directory import load_directory
 from services.model import Arrival
-from services.store.booking import Books
-from services.store.registry import apply_plan, load_directory
-from services.store.registry_content import plan_file
+from services.registry.apply import apply_plan
+from services.registry.content import plan_file
 from services.store.visit import visit
 from simulators.crowd import RAW_PER_STEP, REGISTER, members, meters_csv, places_yaml
 from simulators.loads import DAY_US

@@ -10,7 +10,7 @@ import random
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from services.store.factors import fact_rows
+from services.store.shipped_facts import fact_rows
 from simulators.figures import days_of
 from simulators.points import Key
 from simulators.processes import (

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from services.store.budget_crossings import Crossing
-    from services.store.budgets import BudgetSite, BudgetStatus
+    from services.budgets.crossings import Crossing
+    from services.budgets.status import BudgetSite, BudgetStatus
     from services.store.pool import Row
 
 STATES: Final = {

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from services.rules.words import number
+from services.alerts.words import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from services.store.factors import FactorKey
-    from services.store.restatement import CarbonYear, Restatement, YearChange
+    from services.figures.factors import FactorKey
+    from services.figures.restatement import CarbonYear, Restatement, YearChange
 
 
 def told(key: FactorKey, found: Restatement) -> list[str]:

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 from rich.console import Group
 from rich.table import Table
 
+from services.alerts.suspects import suspect_of
 from services.model import SECOND_US, iso
-from services.rules.suspects import suspect_of
 from services.units import decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
-    from services.store.held import HeldReading, HeldRegister, HeldRun
+    from services.ledger.held import HeldReading, HeldRegister, HeldRun
 
 _MEANING: Final = {
     "false": ("误读，不计电量；表恢复后照常", "read wrongly: nothing is booked", "ignore --at FROM --until UNTIL"),

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from services.store import access
+from services.budgets.production import add_production
+from services.figures import access
 from services.store.migrate import migrate
 from services.store.pool import connect
-from services.store.production import add_production
 from tests.alert_world import add_alert
 from tests.budget_world import add_budget
 from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters, restate_day

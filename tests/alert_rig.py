@@ -14,23 +14,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from services.accounting.policy import Version
-from services.evaluator.once import look_once
+from services.alerts.acts import acknowledge
+from services.alerts.catalogue import RULES
+from services.alerts.evaluations import clock
+from services.alerts.once import look_once
+from services.alerts.rule import RuleVersion
+from services.ledger.booking import Books
+from services.ledger.slots import lease_name
 from services.model import Arrival
-from services.rules.catalogue import RULES
-from services.rules.model import RuleVersion
 from services.store import leases
-from services.store.alert_acts import acknowledge
-from services.store.booking import Books
-from services.store.evaluations import clock
 from services.store.pool import NEG_INFINITY, connect
 from services.store.queries import SQL
-from services.store.slots import lease_name
 from tests.registers import add_meter, add_register
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from services.evaluator.once import Looked
+    from services.alerts.once import Looked
     from services.store.pool import Connection, Row
 
 MINUTE_US = 60_000_000

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from services.ledger import progress
+from services.ledger.booking import Books
+from services.ledger.directory import load_directory
+from services.ledger.verify import verify
 from services.model import HOUR_US, QUARTER_US, SECOND_US, Arrival
-from services.store import progress
-from services.store.booking import Books
-from services.store.registry import load_directory
-from services.store.verify import verify
 from services.store.visit import visit
 from services.wire.times import iso_time
 from simulators.crowd import MAX_RATE_KW, PER_SITE, RAW_PER_STEP, REGISTER, Member, members, message

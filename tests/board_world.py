@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from services.budgets.entry import enter_budgets
 from services.budgets.model import Draft, Measure, unit_of
-from services.store import access
-from services.store.budget_entry import enter_budgets
+from services.figures import access
 from services.store.migrate import migrate
 from services.store.pool import connect
 from tests.access_world import as_login

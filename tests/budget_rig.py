@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from services.budgets.model import Draft, Measure, unit_of
+from services.budgets.status import BudgetStatus, budget_statuses
 from services.model import HOUR_US
-from services.store.budgets import BudgetStatus, budget_statuses
 from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters
 
 if TYPE_CHECKING:

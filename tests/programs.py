@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
-from services.store.access import act_as
+from services.figures.access import act_as
 from services.store.visit import visit
 from tanfeng.embedded.ports import free_port
 from tests import servers

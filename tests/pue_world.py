@@ -8,10 +8,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from services.ledger.booking import Books
 from services.model import Arrival
-from services.store.booking import Books
-from services.store.registry import apply_plan
-from services.store.registry_content import plan_file
+from services.registry.apply import apply_plan
+from services.registry.content import plan_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

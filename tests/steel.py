@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from services.accounting.policy import Version
+from services.ledger.booking import Books
 from services.model import QUARTER_US, Arrival
-from services.store.booking import Books
 from simulators.replay import steel
 from tests.registers import add_meter, add_register
 from tests.servers import SHARED

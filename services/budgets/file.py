@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from services.budgets.model import COVERAGE, LEVELS, PACE, Basis, Draft, Known, Measure, Unit, grains, unit_of
 from services.budgets.split import MONTHS, by_hand, equal
+from services.declared.fields import Fields
+from services.declared.scalars import code, not_negative, positive, words
+from services.declared.yaml_file import parse_yaml
 from services.errors import TanfengError
-from services.registry.fields import Fields
-from services.registry.scalars import code, not_negative, positive, words
-from services.registry.yaml_file import parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
 
-    from services.registry.models import Problem
-    from services.registry.tree import Entry
+    from services.declared.problem import Problem
+    from services.declared.tree import Entry
 
 _ONE_WAY = "give one of annual (with split), monthly, or limit (with per)"
 

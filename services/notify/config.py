@@ -10,17 +10,17 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Final
 
 from services.alerting.model import Severity
+from services.declared import scalars
+from services.declared.fields import Fields
+from services.declared.yaml_file import parse_yaml
 from services.errors import TanfengError
 from services.model import SECOND_US
-from services.registry import scalars
-from services.registry.fields import Fields
-from services.registry.yaml_file import parse_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.registry.models import Problem
-    from services.registry.tree import Entry
+    from services.declared.problem import Problem
+    from services.declared.tree import Entry
     from services.settings import Settings
 
 Network = IPv4Network | IPv6Network

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from services.alerts.evaluations import clock
+from services.alerts.silences import sites_silenced
+from services.notify import outbox
 from services.notify.channel import AppriseChannel, DeliveryError
 from services.notify.config import MQTT
 from services.notify.message import content, digest, text
 from services.notify.mqtt import MqttChannel
 from services.notify.routes import Sent, due, matches
-from services.store import outbox
-from services.store.evaluations import clock
 from services.store.pool import open_pool
 from services.store.problems import StoreAwayError, away_problems
-from services.store.silences import sites_silenced
 from services.waiting import Backoff
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from services.registry import scalars
+from services.declared import scalars
+from services.declared.fields import Fields
+from services.declared.problem import Problem
+from services.declared.tree import Entry
 from services.registry.dated import read_dated
-from services.registry.fields import Fields
-from services.registry.models import Problem, PueBoundary, PuePart, PueSide
+from services.registry.models import PueBoundary, PuePart, PueSide
 from services.registry.reading import NamedRegister
-from services.registry.tree import Entry
 
 if TYPE_CHECKING:
     from datetime import date

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from services.registry import scalars
-from services.registry.fields import Fields
+from services.declared import scalars
+from services.declared.fields import Fields
 
 if TYPE_CHECKING:
     from services.registry.reading import Reading

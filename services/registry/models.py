@@ -221,16 +221,3 @@ class Carrier:
     """It has a coal coefficient, or needs none because it is a process material."""
     has_factor: bool
     """It has an enabled emission factor for the district."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong, or only doubtful, at a line of the file."""
-
-    line: int
-    what: str
-    fix: str
-    is_warning: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.line}: {'warning: ' if self.is_warning else ''}{self.what} — {self.fix}"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from services.registry import scalars
+from services.declared import scalars
+from services.declared.fields import Fields
 from services.registry.boundary import read_boundaries
 from services.registry.dated import read_dated
-from services.registry.fields import Fields
 from services.registry.models import Meter, Ownership, Placement, Site
 from services.registry.reading import check_code
 from services.registry.registers import read_register
 
 if TYPE_CHECKING:
+    from services.declared.tree import Entry
     from services.registry.models import District, MeterKey
     from services.registry.reading import Reading
-    from services.registry.tree import Entry
 
 SITE_KINDS: Final = ("plant", "data_centre", "public_building", "base_station")
 LEVELS: Final = ("1", "2", "3")

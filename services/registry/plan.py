@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from services.registry.models import Problem
+from services.declared.problem import Problem
 from services.registry.words import act_words, changed_words, new_words, version_words
 
 if TYPE_CHECKING:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from services.declared import scalars
+from services.declared.fields import Fields
+from services.declared.tree import Entry
 from services.errors import TanfengError
 from services.model import Kind, OnFall, Stamp
-from services.registry import scalars
-from services.registry.fields import Fields
 from services.registry.models import PolicyVersion
 from services.registry.rate import in_unit, max_rate_kw
-from services.registry.tree import Entry
 
 if TYPE_CHECKING:
-    from services.registry.models import Problem
+    from services.declared.problem import Problem
 
 UNKNOWN: Final = "unknown"
 UNLIMITED: Final = "unlimited"

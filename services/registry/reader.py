@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.registry import scalars
+from services.declared import scalars
+from services.declared.fields import Fields
+from services.declared.problem import Problem
 from services.registry.boundary import check_named
-from services.registry.fields import Fields
 from services.registry.flats import default_flats
-from services.registry.models import Content, District, Enterprise, Problem
+from services.registry.models import Content, District, Enterprise
 from services.registry.places import read_meter, read_site
 from services.registry.reading import Reading, check_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from services.declared.tree import Entry
     from services.registry.models import Carrier
-    from services.registry.tree import Entry
 
 _Place = tuple[str, str, "dict[str, Entry]"]
 """Enterprise, site, and the meters there."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.declared import scalars
 from services.errors import TanfengError
-from services.registry import scalars
-from services.registry.models import Content, Problem
+from services.registry.models import Content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from services.registry.fields import Fields
+    from services.declared.fields import Fields
+    from services.declared.problem import Problem
+    from services.declared.tree import Entry
     from services.registry.models import Carrier, RegisterKey, Site
-    from services.registry.tree import Entry
 
 
 @dataclass(frozen=True, slots=True)

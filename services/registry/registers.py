@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from services.declared import scalars
+from services.declared.fields import Fields
 from services.errors import TanfengError
 from services.model import COUNTING_KINDS, ActKind, Direction, Kind
-from services.registry import scalars
-from services.registry.fields import Fields
 from services.registry.models import DeclaredAct, Register
 from services.registry.policies import known_fields, read_policies
 from services.units import FACTORS, factor
@@ -16,8 +16,9 @@ from services.units import FACTORS, factor
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from services.registry.models import Carrier, MeterKey, Problem
-    from services.registry.tree import Entry
+    from services.declared.problem import Problem
+    from services.declared.tree import Entry
+    from services.registry.models import Carrier, MeterKey
 
 QUANTITIES: Final[dict[str, frozenset[str]]] = {
     # quantity: what its unit is one of, after conversion; the first of a unit is its default

@@ -15,8 +15,8 @@ import asyncpg
 
 from services.errors import TanfengError
 from services.store import limits, whole
-from services.store.factors import load_facts
 from services.store.queries import SQL
+from services.store.shipped_facts import load_facts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

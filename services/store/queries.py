@@ -1,4 +1,4 @@
-"""Named queries: `SQL["name"]` is the statement under `-- name: name` in one of the queries/*.sql."""
+"""Named queries: `SQL["name"]` is the statement under `-- name: name` in a queries/*.sql of a package of services."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def collect(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _shipped() -> Iterable[tuple[str, str]]:
-    folder = files("services.store") / "queries"
-    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-        if entry.name.endswith(".sql"):
-            yield entry.name, entry.read_text("utf-8")
+    for package in sorted(files("services").iterdir(), key=lambda each: each.name):
+        folder = package / "queries"
+        if folder.is_dir():
+            for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+                yield f"{package.name}/{entry.name}", entry.read_text("utf-8")
 
 
 SQL: Final[Mapping[str, str]] = collect(_shipped())

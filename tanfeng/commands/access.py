@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.errors import TanfengError
-from services.store import access
+from services.figures import access
 from services.store.pool import connect
 from tanfeng.commands.logins import broker_command, logins_command, renew_sessions_command
 from tanfeng.commands.migrate import database_dsn

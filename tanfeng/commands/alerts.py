@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.alerts.acts import acknowledge, history, listed, shown
 from services.model import iso
-from services.store.alert_acts import acknowledge, history, listed, shown
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 

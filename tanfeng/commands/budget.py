@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from services.budgets.crossings import Crossing, crossings
+from services.budgets.entry import enter_budgets, read_file
+from services.budgets.manual_figures import put_figure
+from services.budgets.outlook import forecast_budgets
+from services.budgets.status import BudgetSite, BudgetStatus, budget_sites, budget_statuses
+from services.declared.scalars import instant
 from services.errors import TanfengError
-from services.outlook import forecast_budgets
-from services.registry.scalars import instant
-from services.store.budget_crossings import Crossing, crossings
-from services.store.budget_entry import enter_budgets, read_file
-from services.store.budgets import BudgetSite, BudgetStatus, budget_sites, budget_statuses
-from services.store.manual_figures import put_figure
 from services.store.queries import SQL
 from services.store.visit import visit
 from tanfeng.budget_view import figures_table, list_table, report
 from tanfeng.commands.migrate import database_dsn
 
 if TYPE_CHECKING:
-    from services.registry.models import Problem
+    from services.declared.problem import Problem
     from services.store.pool import Connection, Row
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="YAML, such as examples/budgets.yaml")]

@@ -13,12 +13,12 @@ import typer
 
 from ingest import logs
 from services import heartbeat, notify, sd_notify
+from services.alerts.loop import Evaluator
 from services.clocks import Clock
 from services.errors import TanfengError
-from services.evaluator.loop import Evaluator
 from services.model import SECOND_US
+from services.notify import outbox
 from services.settings import Settings
-from services.store import outbox
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 

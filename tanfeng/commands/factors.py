@@ -12,17 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from services.errors import TanfengError
-from services.store.factors import FactorKey, list_factors, switch_factor
+from services.figures.factors import FactorKey, list_factors, switch_factor
+from services.figures.restatement import record_and_compare
 from services.store.pool import connect
-from services.store.restatement import record_and_compare
 from tanfeng.commands.migrate import database_dsn
 from tanfeng.factor_view import told, years_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from services.figures.restatement import Restatement
     from services.store.pool import Connection
-    from services.store.restatement import Restatement
 
 group = typer.Typer(no_args_is_help=True, help="排放因子。Emission factors: list, add, enable, disable.")
 

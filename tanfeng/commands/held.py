@@ -12,12 +12,12 @@ from rich.console import Console
 
 from services.accounting.policy import PLAIN_KINDS, Act
 from services.errors import TanfengError
+from services.ledger.acts import declare, withdraw
+from services.ledger.held import explain, find_register, held_readings, held_registers, multiplier_of, zone_of
+from services.ledger.steps import larger_steps
 from services.model import ActKind, iso
-from services.store.acts import declare, withdraw
-from services.store.held import explain, find_register, held_readings, held_registers, multiplier_of, zone_of
 from services.store.pool import INFINITY, connect
 from services.store.queries import SQL
-from services.store.steps import larger_steps
 from services.wire.outcome import RefusedError
 from services.wire.times import iso_time
 from tanfeng.commands.migrate import database_dsn

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from services.errors import TanfengError
-from services.store import access, sessions
+from services.figures import access
+from services.ledger import sessions
+from services.registry.offline import read_offline
 from services.store.queries import SQL
-from services.store.registry_offline import read_offline
 from services.store.visit import visit
 from tanfeng.broker_access import enterprises_of, write_broker_files
 from tanfeng.commands.migrate import database_dsn

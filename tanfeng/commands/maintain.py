@@ -16,9 +16,9 @@ from ingest import logs
 from services import sd_notify
 from services.errors import TanfengError
 from services.settings import Settings
-from services.store.maintenance import Limits, Run, maintain
 from services.store.visit import visit
-from services.store.watchdog import watching
+from services.upkeep.maintenance import Limits, Run, maintain
+from services.upkeep.watchdog import watching
 from tanfeng import durations
 from tanfeng.commands.migrate import database_dsn
 

@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.alerts import silences
+from services.declared import scalars
 from services.errors import TanfengError
 from services.model import SECOND_US, iso
-from services.registry import scalars
-from services.store import silences
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 

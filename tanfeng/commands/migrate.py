@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from services.errors import TanfengError
+from services.ledger.rebuild import rebuild_older
 from services.settings import Settings
 from services.store.migrate import migrate
 from services.store.pool import connect
-from services.store.rebuild import rebuild_older
-from services.store.watchdog import watching
+from services.upkeep.watchdog import watching
 from tanfeng.progress import REBUILDING, now_and_then
 
 

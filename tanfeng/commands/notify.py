@@ -9,10 +9,10 @@ import typer
 
 from services.errors import TanfengError
 from services.model import iso
+from services.notify import outbox
 from services.notify.channel import AppriseChannel, DeliveryError, address_problem
 from services.notify.config import MQTT, Config, load
 from services.settings import Settings
-from services.store import outbox
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 

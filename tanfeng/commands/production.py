@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.registry import scalars
-from services.store.production import Limit, add_production, list_limits, list_production, put_limit
+from services.budgets.production import Limit, add_production, list_limits, list_production, put_limit
+from services.declared import scalars
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 

@@ -12,14 +12,15 @@ import typer
 from rich.console import Console
 from rich.tree import Tree
 
-from services.store.registry import apply_plan
-from services.store.registry_content import load_content, plan_file
-from services.store.registry_offline import registry_text
+from services.registry.apply import apply_plan
+from services.registry.content import load_content, plan_file
+from services.registry.offline import registry_text
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 
 if TYPE_CHECKING:
-    from services.registry.models import Content, MeterKey, Problem, Register
+    from services.declared.problem import Problem
+    from services.registry.models import Content, MeterKey, Register
     from services.registry.plan import Plan
 
 Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]

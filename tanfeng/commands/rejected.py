@@ -13,18 +13,18 @@ from rich.table import Table
 
 from ingest.worker import limits_of
 from services.errors import TanfengError
+from services.ledger import rejections
+from services.ledger.replay_rejected import replay
 from services.model import SECOND_US, iso
 from services.settings import Settings
-from services.store import rejections
-from services.store.replay_rejected import replay
 from services.store.visit import visit
 from services.wire import REJECTIONS
 from tanfeng.commands.migrate import database_dsn
 from tanfeng.durations import seconds
 
 if TYPE_CHECKING:
+    from services.ledger.replay_rejected import Replayed
     from services.store.pool import Row
-    from services.store.replay_rejected import Replayed
 
 _INSTANTS = ("first_at", "last_at", "replayed_at")
 

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.errors import TanfengError
+from services.ledger import progress
 from services.settings import Settings
-from services.store import progress
 from services.store.visit import visit
 from simulators.publisher import Publisher
 from simulators.replay import plan

@@ -11,17 +11,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.alerts.catalogue import RULES
+from services.alerts.file import read_rules, shipped
+from services.alerts.rule_versions import add_missing, rule_history, rules_in_force, set_rules
 from services.errors import TanfengError
 from services.model import iso
-from services.rules.catalogue import RULES
-from services.rules.file import read_rules, shipped
 from services.store.pool import INFINITY
-from services.store.rules import add_missing, rule_history, rules_in_force, set_rules
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 
 if TYPE_CHECKING:
-    from services.rules.model import RuleVersion
+    from services.alerts.rule import RuleVersion
 
 Dsn = Annotated[str, typer.Option(help="PostgreSQL; default: TANFENG_DATABASE_DSN")]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="YAML file of rules")]

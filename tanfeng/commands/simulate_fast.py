@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from services.errors import TanfengError
+from services.ledger import progress
 from services.model import HOUR_US, SECOND_US, iso
 from services.settings import Settings
-from services.store import progress
 from services.store.visit import visit
 from services.wire.times import iso_time
 from simulators import ledger

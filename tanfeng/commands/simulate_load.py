@@ -13,8 +13,8 @@ from typing import Annotated, Final
 
 import typer
 
+from services.ledger import progress
 from services.settings import Settings
-from services.store import progress
 from services.store.visit import visit
 from simulators.crowd import REGISTER, members
 from simulators.history import register

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.store.held import find_register
-from services.store.ledger_hash import ledger_hash
+from services.ledger.hash import ledger_hash
+from services.ledger.held import find_register
+from services.ledger.verify import verify
 from services.store.pool import connect
-from services.store.verify import verify
 from services.store.visit import visit
 from tanfeng.commands.migrate import database_dsn
 
 if TYPE_CHECKING:
-    from services.store.ledger_hash import Hashed
+    from services.ledger.hash import Hashed
 
 
 def add(app: typer.Typer) -> None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from services.store.access import act_as
-from services.store.alert_acts import listed
-from services.store.figures import ingest_totals, today_by_enterprise
+from services.alerts.acts import listed
+from services.figures.access import act_as
+from services.figures.today import ingest_totals, today_by_enterprise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.store.figures import EnterpriseToday, IngestTotals
+    from services.figures.today import EnterpriseToday, IngestTotals
     from services.store.pool import Connection, Row
 
 DISTRICT: Final = "tanfeng_district"

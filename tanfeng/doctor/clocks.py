@@ -10,7 +10,7 @@ from tanfeng.doctor.finding import error, warning, well
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from services.store.clocks import ClockBehind
+    from services.ledger.meter_clocks import ClockBehind
     from services.store.pool import Row
     from tanfeng.doctor.finding import Finding
 

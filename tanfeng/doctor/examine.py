@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from ingest.connection import BrokerError
 from ingest.subscriber import broker_of
 from services.errors import TanfengError
+from services.ledger import sessions
+from services.ledger.meter_clocks import clocks_behind
+from services.ledger.steps import larger_steps
 from services.model import HOUR_US
-from services.store import diagnosis, limits, maintenance, sessions
-from services.store.clocks import clocks_behind
+from services.store import limits
 from services.store.queries import SQL
-from services.store.steps import larger_steps
 from services.store.visit import visit
+from services.upkeep import diagnosis, maintenance
 from tanfeng.doctor import (
     broker_config,
     certificate,

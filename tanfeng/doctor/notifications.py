@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.model import SECOND_US, iso
-from services.store.outbox import STUCK_S
+from services.notify.outbox import STUCK_S
 from tanfeng.doctor.finding import error, well
 
 if TYPE_CHECKING:

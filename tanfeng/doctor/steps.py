@@ -9,7 +9,7 @@ from tanfeng.doctor.finding import warning, well
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.store.steps import LargerStep
+    from services.ledger.steps import LargerStep
     from tanfeng.doctor.finding import Finding
 
 _NAMED = 5

@@ -12,9 +12,9 @@ from tanfeng.doctor.finding import error, unknown, warning, well
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from services.store.diagnosis import Schema
     from services.store.pool import Row
     from services.store.whole import Part
+    from services.upkeep.diagnosis import Schema
     from tanfeng.doctor.finding import Finding
 
 OLDEST: Final = 15

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from services.errors import TanfengError
+from services.ledger.rebuild import rebuild_older
 from services.store.migrate import migrate
-from services.store.rebuild import rebuild_older
 from services.store.visit import visit
-from services.store.watchdog import watching
+from services.upkeep.watchdog import watching
 from tanfeng.demo.budgets import write_budgets
 from tanfeng.embedded import broker, ports
 from tanfeng.embedded.broker import Broker

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from services.accounting.policy import Act
 from services.errors import TanfengError
+from services.ledger.acts import check
 from services.model import ActKind
-from services.store.acts import check
 from services.wire.outcome import RefusedError
 from services.wire.times import iso_time
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from services.evaluator.loop import Evaluator
-from services.rules.catalogue import RULES
-from services.store.maintenance import maintain
+from services.alerts.catalogue import RULES
+from services.alerts.loop import Evaluator
+from services.alerts.rule_versions import set_rules
 from services.store.migrate import migrate
 from services.store.queries import SQL
-from services.store.rules import set_rules
+from services.upkeep.maintenance import maintain
 from tests.contract.test_maintenance import KEEP
 from tests.ingest_rig import connection, make_fleet, settings_for, stored, until, worker
 from tests.mqtt import publish

@@ -17,7 +17,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from services.rules.catalogue import RULES
+from services.alerts.catalogue import RULES
 from services.store.pool import connect
 from tests.alert_rig import MINUTE_US, add_counter, take
 from tests.ingest_rig import until

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from services.store import access
+from services.figures import access
 from services.store.visit import visit
 from tests import servers
 from tests.access_world import as_login

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.verify import verify
+from services.ledger.verify import verify
 from tanfeng.embedded.reserve import HELD_BYTES, Reserve
 from tests import servers
 from tests.acceptance.test_up import Up, eventually

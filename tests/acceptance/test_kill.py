@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 
 from services.errors import TanfengError
-from services.store.verify import verify
+from services.ledger.verify import verify
 from tests import servers
 from tests.ingest_rig import (
     connection,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from services.store.verify import verify
+from services.ledger.verify import verify
 from tests import servers
 from tests.acceptance.test_kill import METERS, SEED, Load, ends, has_more
 from tests.acceptance.test_up import Up, all_gone, eventually

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from services.store.rejections import Rejection, write_rejections
+from services.ledger.rejections import Rejection, write_rejections
 from tanfeng.cli import app
 from tests.ingest_rig import connection, energy, make_fleet
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.verify import verify
+from services.ledger.verify import verify
 from tests import servers
 from tests.ingest_rig import command, connection, energy, environment, make_fleet, stored, until
 from tests.mqtt import publisher

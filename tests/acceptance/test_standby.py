@@ -16,7 +16,8 @@ import asyncpg
 import pytest
 
 from services.errors import TanfengError
-from services.store import access, pool
+from services.figures import access
+from services.store import pool
 from services.store.pool import connect
 from tanfeng.embedded.ports import free_port
 from tanfeng.embedded.postgres import PostgresServer, _run

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.ledger.booking import Books
+from services.ledger.verify import verify
 from services.model import Arrival
-from services.store.booking import Books
-from services.store.verify import verify
 from tests.ingest_rig import (
     START,
     STEP_US,

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from services.errors import TanfengError
+from services.figures import access
 from services.model import QUARTER_US
-from services.store import access
 from services.store.scram import verifier
 from tests.access_world import FILLED, FOREIGN, JAN_1, World, open_world
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.alerting.model import Severity
+from services.alerts.acts import acknowledge
 from services.notify.config import Config, Route, Target
 from services.notify.sending import enqueue
-from services.store.alert_acts import acknowledge
 from services.store.pool import connect
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, steps, take
 from tests.figure_world import instant

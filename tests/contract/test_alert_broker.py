@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store import broker
-from services.store.access import act_as
-from services.store.evaluations import clock
+from services.alerts.evaluations import clock
+from services.figures.access import act_as
+from services.ledger import broker
 from services.store.pool import connect
 from tests.alert_rig import HOUR_US, alerts, look, steps
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.budgets.entry import enter_budgets
+from services.budgets.manual_figures import put_figure
 from services.budgets.model import Measure, unit_of
+from services.figures.factors import FactorKey, add_factor
 from services.model import QUARTER_US
-from services.store.budget_entry import enter_budgets
-from services.store.factors import FactorKey, add_factor
-from services.store.manual_figures import put_figure
 from services.store.pool import connect
 from tests import steel
 from tests.alert_rig import DAY_US, HOUR_US, alerts, look

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.budgets.entry import enter_budgets
 from services.budgets.model import Draft, Measure, unit_of
+from services.budgets.production import add_production
+from services.figures.factors import FactorKey, add_factor
 from services.model import QUARTER_US, iso
-from services.store.budget_entry import enter_budgets
-from services.store.factors import FactorKey, add_factor
 from services.store.pool import connect
-from services.store.production import add_production
 from tests import steel
 from tests.alert_rig import DAY_US, alerts, look, steps
 from tests.figure_world import instant, local_day

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.evaluations import clock
+from services.alerts.evaluations import clock
+from services.ledger.rejections import Rejection, write_rejections
 from services.store.pool import connect
-from services.store.rejections import Rejection, write_rejections
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, ack, add_counter, alerts, look, take
 from tests.figure_world import instant
 

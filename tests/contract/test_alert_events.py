@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.accounting.policy import Act
+from services.ledger.acts import declare, withdraw
 from services.model import ActKind
-from services.store.acts import declare, withdraw
 from services.store.pool import connect
 from tests.alert_rig import HOUR_US, MINUTE_US, ack, add_counter, alerts, look, steps, take
 from tests.figure_world import instant

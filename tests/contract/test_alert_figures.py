@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.store.factors import FactorKey, add_factor
+from services.figures.factors import FactorKey, add_factor
 from services.store.pool import connect
 from tests.alert_rig import DAY_US, MINUTE_US, alerts, look
 from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from services.store.held import held_registers
+from services.ledger.held import held_registers
 from services.store.pool import connect
 from tanfeng.cli import app
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, POLICY, ack, alerts, look, steps, take

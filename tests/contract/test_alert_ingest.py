@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.alerts.evaluations import clock
+from services.figures.access import act_as
 from services.store import clock_doubts as clocks
-from services.store.access import act_as
-from services.store.evaluations import clock
 from services.store.pool import connect
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, count_batch, look, take
 

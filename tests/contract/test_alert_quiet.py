@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.budgets.entry import enter_budgets
 from services.budgets.model import Measure, unit_of
+from services.budgets.production import add_production
+from services.ledger.rejections import Rejection, write_rejections
 from services.model import QUARTER_US
-from services.store.budget_entry import enter_budgets
 from services.store.pool import connect
-from services.store.production import add_production
-from services.store.rejections import Rejection, write_rejections
 from tests import steel
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, count_batch, look, take
 from tests.contract.test_alert_budgets import MONTHLY, this_month

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.alert_acts import acknowledge
+from services.alerts.acts import acknowledge
 from services.store.pool import connect
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, steps, take
 from tests.figure_world import instant

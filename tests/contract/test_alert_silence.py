@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.ledger.rejections import Rejection, write_rejections
 from services.store.pool import connect
-from services.store.rejections import Rejection, write_rejections
 from services.wire.topics import readings_topic
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, steps, take
 from tests.figure_world import instant

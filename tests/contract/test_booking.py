@@ -14,13 +14,13 @@ from services.accounting.fold import Fold
 from services.accounting.policy import Act
 from services.accounting.split import split
 from services.accounting.state import Event, Outcome
+from services.ledger.acts import declare
+from services.ledger.booking import Books
+from services.ledger.cards import load_cards
+from services.ledger.entries import KEPT_MEMBERS, state_of
+from services.ledger.sums import with_rests
 from services.model import Arrival
-from services.store.acts import declare
-from services.store.booking import Books
-from services.store.cards import load_cards
-from services.store.entries import KEPT_MEMBERS, state_of
 from services.store.pool import connect
-from services.store.sums import with_rests
 from tests.histories import History, short_times
 from tests.registers import add_meter, add_register
 

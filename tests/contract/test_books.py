@@ -14,14 +14,14 @@ import pytest
 from typer.testing import CliRunner
 
 from services.accounting.policy import Act, Version
+from services.ledger.acts import declare, withdraw
+from services.ledger.booking import Booked, Books
+from services.ledger.held import explain, held_registers
+from services.ledger.rebook import rescope
+from services.ledger.steps import LargerStep, larger_steps
+from services.ledger.verify import verify
 from services.model import HOUR_US, QUARTER_US, SECOND_US, ActKind, Arrival, to_us
-from services.store.acts import declare, withdraw
-from services.store.booking import Booked, Books
-from services.store.held import explain, held_registers
 from services.store.pool import connect
-from services.store.rebook import rescope
-from services.store.steps import LargerStep, larger_steps
-from services.store.verify import verify
 from tanfeng.cli import app
 from tests.faults import LEVEL, STEP, TEN, at, clean
 from tests.registers import add_meter, add_register

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.budgets import budget_statuses
+from services.budgets.status import budget_statuses
 from tests.access_world import FOREIGN, JAN_1, World, open_world
 
 if TYPE_CHECKING:

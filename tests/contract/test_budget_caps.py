@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.budgets.entry import enter_budgets
+from services.budgets.manual_figures import put_figure
+from services.budgets.status import budget_sites
 from services.errors import TanfengError
-from services.store.budget_entry import enter_budgets
-from services.store.budgets import budget_sites
-from services.store.manual_figures import put_figure
 from services.store.pool import connect
 from tests.budget_rig import COAL_CAP, DAY, JAN_1, add_works, booked, status
 

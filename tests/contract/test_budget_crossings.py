@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.budgets.crossings import Crossing, crossings
+from services.budgets.entry import enter_budgets
+from services.budgets.manual_figures import put_figure
 from services.budgets.model import Basis, Draft, Measure, unit_of
+from services.figures.factors import FactorKey, add_factor
 from services.model import QUARTER_US, to_us
-from services.store.budget_crossings import Crossing, crossings
-from services.store.budget_entry import enter_budgets
-from services.store.factors import FactorKey, add_factor
-from services.store.manual_figures import put_figure
 from services.store.pool import connect
 from tests import steel
 from tests.figure_world import instant, local_day

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.budgets.entry import enter_budgets
 from services.budgets.model import Basis, Measure, unit_of
+from services.budgets.outlook import forecast_budgets
+from services.budgets.status import budget_statuses
 from services.model import HOUR_US
-from services.outlook import forecast_budgets
-from services.store.budget_entry import enter_budgets
-from services.store.budgets import budget_statuses
 from services.store.pool import connect
 from tests.budget_rig import DAY, JAN_1, MONTHLY, YEAR, add_works, booked, status
 from tests.figure_world import add_register, book, instant, quarters

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.budgets.entry import enter_budgets
 from services.budgets.model import Measure, unit_of
 from services.model import HOUR_US
-from services.store.budget_entry import enter_budgets
 from services.store.pool import connect
 from tests.budget_rig import DAY, JAN_1, MONTHLY, add_works, booked, status
 from tests.figure_world import add_register, book, quarters

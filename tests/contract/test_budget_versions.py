@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.budgets.entry import enter_budgets
+from services.budgets.manual_figures import put_figure
 from services.budgets.model import Measure, unit_of
 from services.errors import TanfengError
-from services.store.budget_entry import enter_budgets
-from services.store.factors import FactorKey, add_factor
-from services.store.manual_figures import put_figure
+from services.figures.factors import FactorKey, add_factor
 from services.store.pool import connect
 from tests.budget_rig import COAL_CAP, DAY, JAN_1, MONTHLY, YEAR, add_works, booked, status
 from tests.figure_world import add_register, book, instant, quarters, restate_day

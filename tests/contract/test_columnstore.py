@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import backfill
+from services.ledger.booking import Books
+from services.ledger.verify import verify
 from services.model import Arrival
-from services.store.booking import Books
-from services.store.chunks import WEEK_US
-from services.store.maintenance import DAY_US, Limits, maintain
 from services.store.pool import connect
-from services.store.verify import verify
+from services.upkeep.chunks import WEEK_US
+from services.upkeep.maintenance import DAY_US, Limits, maintain
 from tests.alert_rig import MINUTE_US, add_counter, alerts, look, steps, take
 
 if TYPE_CHECKING:

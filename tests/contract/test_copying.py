@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.ledger.copying import copy_readings
 from services.model import SECOND_US, Arrival
-from services.store.copying import copy_readings
 from services.store.pool import connect
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.errors import TanfengError
-from services.store.factors import FactorKey, add_factor, fact_rows, load_facts, switch_factor
+from services.figures.factors import FactorKey, add_factor, switch_factor
+from services.figures.restatement import Beside, CarbonYear, record_and_compare
 from services.store.pool import connect
-from services.store.restatement import Beside, CarbonYear, record_and_compare
+from services.store.shipped_facts import fact_rows, load_facts
 from tests.figure_world import Quarter, add_district, add_enterprise, add_register, book, instant
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.accounting.policy import Act, Version
+from services.ledger.acts import declare
+from services.ledger.booking import Books
+from services.ledger.verify import verify
 from services.model import SECOND_US, ActKind, Arrival, Kind, Stamp, to_us
-from services.store.acts import declare
-from services.store.booking import Books
 from services.store.pool import connect
-from services.store.verify import verify
 from services.units import MILLI, PARTS
 from tanfeng.durations import seconds
 from tests.registers import add_meter, add_register

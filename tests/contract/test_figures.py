@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.figures.factors import FactorKey, add_factor, switch_factor
+from services.figures.rows import Ask, emissions, energy
 from services.model import QUARTER_US
-from services.store.factors import FactorKey, add_factor, switch_factor
-from services.store.figure_rows import Ask, emissions, energy
 from services.store.pool import connect
 from tests.figure_world import (
     Quarter,

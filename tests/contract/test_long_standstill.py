@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.accounting.policy import Version
+from services.ledger.booking import Books
+from services.ledger.verify import verify
 from services.model import Arrival, Kind
-from services.store.booking import Books
 from services.store.pool import connect
-from services.store.verify import verify
 from tests.figure_world import instant
 from tests.registers import add_meter, add_register
 

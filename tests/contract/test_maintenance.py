@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.ledger.booking import Booked, Books
+from services.ledger.verify import verify
 from services.model import Arrival
 from services.store import leases
-from services.store.booking import Booked, Books
-from services.store.maintenance import DAY_US, LEASE, Limits, Run, maintain
 from services.store.pool import connect
-from services.store.verify import verify
+from services.upkeep.maintenance import DAY_US, LEASE, Limits, Run, maintain
 from tests.alert_rig import MINUTE_US, add_counter, take
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.budgets.production import Limit, add_production, list_limits, list_production, put_limit
 from services.errors import TanfengError
 from services.store.pool import connect
-from services.store.production import Limit, add_production, list_limits, list_production, put_limit
 from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.errors import TanfengError
+from services.figures.pue import Pue, pue_at, pue_between
 from services.model import HOUR_US, QUARTER_US, SECOND_US, to_us
 from services.store.pool import connect
-from services.store.pue import Pue, pue_at, pue_between
 from tests.figure_world import instant
 from tests.pue_world import book, declare, register, running
 

@@ -13,13 +13,13 @@ import pytest
 from services.accounting.policy import Act
 from services.accounting.version import ACCOUNTING_VERSION
 from services.errors import TanfengError
+from services.ledger.acts import declare
+from services.ledger.booking import Books
+from services.ledger.rebuild import CAUSE, rebuild_older
+from services.ledger.verify import verify
 from services.model import ActKind, Arrival
-from services.store.acts import declare
-from services.store.booking import Books
-from services.store.maintenance import DAY_US
 from services.store.pool import connect
-from services.store.rebuild import CAUSE, rebuild_older
-from services.store.verify import verify
+from services.upkeep.maintenance import DAY_US
 from tests.alert_rig import HOUR_US, MINUTE_US, add_counter, alerts, look, take
 from tests.contract.test_maintenance import KEEP, STEP, run, send, today
 from tests.histories import History

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.accounting.policy import Act, Version
+from services.ledger.acts import declare
+from services.ledger.booking import Books
+from services.ledger.hash import ledger_hash
+from services.ledger.rebook import rescope
+from services.ledger.verify import verify
 from services.model import ActKind, Arrival, Kind
-from services.store.acts import declare
-from services.store.booking import Books
-from services.store.ledger_hash import ledger_hash
 from services.store.pool import connect
-from services.store.rebook import rescope
-from services.store.verify import verify
 from services.units import PARTS
 from tests.figure_world import instant
 from tests.registers import add_meter, add_register

@@ -13,9 +13,9 @@ import pytest
 
 from services.accounting.policy import Version, compile_policy
 from services.accounting.refold import Difference
+from services.ledger.cards import Card, Scope
+from services.ledger.entries import Entries, Newest
 from services.model import QUARTER_US, Kind
-from services.store.cards import Card, Scope
-from services.store.entries import Entries, Newest
 from services.store.pool import connect
 from services.units import PARTS, exact_decimal
 from tests.figure_world import add_district, add_enterprise, add_register, instant, local_day

@@ -7,11 +7,11 @@ from datetime import date
 from random import Random
 from typing import TYPE_CHECKING
 
+from services.ledger.booking import Books
+from services.ledger.verify import verify
 from services.model import Arrival
-from services.store.booking import Books
 from services.store.migrate import migrate
 from services.store.pool import connect
-from services.store.verify import verify
 from tests.board_world import drop_logins, fill
 from tests.figure_world import add_district, add_enterprise, add_register, book, instant, quarters
 from tests.histories import History

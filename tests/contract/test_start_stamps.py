@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.ledger.booking import Books
+from services.ledger.meter_clocks import clocks_behind
+from services.ledger.verify import verify
 from services.model import Arrival
-from services.store.booking import Books
-from services.store.clocks import clocks_behind
 from services.store.pool import connect
 from services.store.queries import SQL
-from services.store.verify import verify
 from tanfeng.doctor.clocks import AHEAD_S
 from tests.alert_rig import HOUR_US, MINUTE_US, add_counter, alerts, look, take
 from tests.figure_world import instant

@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from services.errors import TanfengError
-from services.store import access, limits
+from services.figures import access
+from services.store import limits
 from services.store.migrate import migrate
 from services.store.pool import connect
 from tanfeng.doctor import tenants

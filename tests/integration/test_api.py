@@ -13,10 +13,10 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from services.errors import TanfengError
+from services.figures import access
+from services.figures.today import ingest_totals, today_by_enterprise
 from services.model import from_us, iso
 from services.settings import Settings
-from services.store import access
-from services.store.figures import ingest_totals, today_by_enterprise
 from services.store.pool import connect
 from tests.figure_world import (
     Quarter,

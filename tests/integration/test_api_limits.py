@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from api import limits
 from api.app import create_app
 from api.limits import HEADER_BYTES, PatientProtocol
+from services.figures import access
 from services.settings import Settings
-from services.store import access
 from services.store.pool import connect
 from tanfeng.embedded.ports import free_port
 from tests.figure_world import add_district, add_enterprise

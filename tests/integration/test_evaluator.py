@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.alerting.model import Severity
-from services.evaluator.loop import Evaluator
-from services.evaluator.once import look_once
+from services.alerts.file import default_rules
+from services.alerts.loop import Evaluator
+from services.alerts.once import look_once
+from services.alerts.rule_versions import set_rules
+from services.budgets.entry import enter_budgets
 from services.notify.config import Config, Route, Target
 from services.notify.sending import enqueue
-from services.rules.file import default_rules
-from services.store.budget_entry import enter_budgets
 from services.store.pool import connect
-from services.store.rules import set_rules
 from tests import steel
 from tests.alert_rig import DAY_US, MINUTE_US, add_counter, alerts, steps, take, version
 from tests.contract.test_alert_budgets import MONTHLY

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.evaluator.loop import Evaluator
-from services.store.evaluations import clock
+from services.alerts.evaluations import clock
+from services.alerts.loop import Evaluator
 from services.store.pool import connect
 from tests.alert_rig import HOUR_US, MINUTE_US, add_counter, alerts, take
 from tests.clocks import SetClock

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.evaluator.loop import Evaluator
-from services.evaluator.windows import slices
-from services.store.evaluations import clock
+from services.alerts.evaluations import clock
+from services.alerts.loop import Evaluator
+from services.alerts.windows import slices
 from services.store.pool import connect
 from tests.alert_rig import HOUR_US, add_counter, alerts, take
 from tests.ingest_rig import until

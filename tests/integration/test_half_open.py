@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from services.alerts import loop
+from services.alerts.loop import Evaluator
 from services.errors import TanfengError
-from services.evaluator import loop
-from services.evaluator.loop import Evaluator
-from services.store import bounded, intake, pool, reader
+from services.figures import reader
+from services.figures.reader import UnavailableError, open_reader
+from services.ledger import intake
+from services.store import bounded, pool
 from services.store.bounded import BoundedConnection
 from services.store.pool import connect
-from services.store.reader import UnavailableError, open_reader
 from services.store.visit import visit
 from tests import servers
 from tests.ingest_rig import connection, energy, make_fleet, rejected, settings_for, stored, until, worker

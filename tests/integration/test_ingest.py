@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingest.worker import Worker, limits_of
-from services.store.replay_rejected import replay
+from services.ledger.replay_rejected import replay
 from tanfeng.embedded.broker import OPERATOR, Broker
 from tanfeng.embedded.ports import free_port
 from tests import servers

@@ -13,10 +13,10 @@ from ingest import blame
 from ingest import worker as ingest_worker
 from ingest.packets import Message
 from ingest.worker import limits_of
-from services.store.intake import Intake
-from services.store.lot import Lot
+from services.ledger.intake import Intake
+from services.ledger.lot import Lot
+from services.ledger.replay_rejected import replay
 from services.store.problems import StoreAwayError
-from services.store.replay_rejected import replay
 from tests import servers
 from tests.ingest_rig import connection, energy, make_fleet, rejected, settings_for, stored, until, worker
 from tests.mqtt import publish
@@ -25,7 +25,7 @@ from tests.unit.test_inbox import Line
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from services.store.outcome import Outcome
+    from services.ledger.outcome import Outcome
     from services.store.pool import Connection
     from tests.ingest_rig import Fleet
     from tests.mqtt import Post

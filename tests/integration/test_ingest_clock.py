@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingest.worker import limits_of
+from services.ledger.replay_rejected import replay
 from services.model import SECOND_US, iso
-from services.store.replay_rejected import replay
 from tests import servers
 from tests.clocks import SetClock
 from tests.ingest_rig import ENTERPRISE, connection, make_fleet, settings_for, until, worker

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingest.worker import limits_of
-from services.store.registry import load_directory
+from services.ledger.directory import load_directory
 from services.wire import decode
 from tests import servers
 from tests.hostile import hostile

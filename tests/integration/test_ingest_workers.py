@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from ingest import worker as ingest_worker
-from services.store import intake, slots
+from services.ledger import intake, slots
 from tests import servers
 from tests.ingest_rig import (
     command,

@@ -14,12 +14,12 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from services.alerting.model import Severity
+from services.alerts import silences
+from services.alerts.acts import acknowledge
 from services.notify.channel import AppriseChannel
 from services.notify.config import MQTT, Config, Route, Target
 from services.notify.mqtt import MqttChannel
 from services.notify.sending import enqueue, send_next
-from services.store import silences
-from services.store.alert_acts import acknowledge
 from services.store.pool import open_pool
 from tests.alert_rig import DAY_US, HOUR_US, MINUTE_US, add_counter, alerts, look, take
 from tests.figure_world import instant

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.notify import sending
+from services.notify import outbox, sending
 from services.notify.channel import AppriseChannel
 from services.notify.sending import enqueue, send_next
-from services.store import clock_doubts, outbox
+from services.store import clock_doubts
 from services.store.pool import open_pool
 from tests.alert_rig import HOUR_US, MINUTE_US, add_counter, look, take
 from tests.figure_world import instant

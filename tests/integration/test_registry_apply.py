@@ -10,12 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from services.errors import TanfengError
+from services.ledger.booking import Books
+from services.ledger.directory import load_directory, registry_version
 from services.model import MeterRef, RegisterRef
-from services.store.booking import Books
+from services.registry.apply import apply_plan
+from services.registry.content import acts_of, load_carriers, load_content, plan_file
+from services.registry.offline import read_offline, shipped_carriers
 from services.store.pool import connect
-from services.store.registry import apply_plan, load_directory, registry_version
-from services.store.registry_content import acts_of, load_carriers, load_content, plan_file
-from services.store.registry_offline import read_offline, shipped_carriers
 from services.wire import Limits, decode, encode_reading
 from tanfeng.cli import app
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.registry.apply import apply_plan
+from services.registry.content import load_content, plan_file
 from services.registry.models import PueSide
 from services.store.pool import connect
-from services.store.registry import apply_plan
-from services.store.registry_content import load_content, plan_file
 from tests.pue_world import HALL, MEASURED, declare
 
 if TYPE_CHECKING:

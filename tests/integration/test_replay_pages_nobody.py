@@ -15,19 +15,19 @@ import pytest
 from msgspec import structs
 
 from services.alerting.model import Severity
+from services.alerts.catalogue import RULES
+from services.alerts.file import default_rules
+from services.alerts.loop import Evaluator
+from services.alerts.rule_versions import set_rules
+from services.budgets.entry import enter_budgets
 from services.budgets.model import Measure, unit_of
-from services.evaluator.loop import Evaluator
+from services.budgets.production import add_production
+from services.ledger.rebuild import rebuild_older
+from services.ledger.verify import verify
 from services.model import HOUR_US, QUARTER_US, Arrival
 from services.notify.config import Config, Route, Target
 from services.notify.sending import enqueue
-from services.rules.catalogue import RULES
-from services.rules.file import default_rules
-from services.store.budget_entry import enter_budgets
 from services.store.pool import connect
-from services.store.production import add_production
-from services.store.rebuild import rebuild_older
-from services.store.rules import set_rules
-from services.store.verify import verify
 from tests import pue_world, steel
 from tests.alert_rig import DAY_US, MINUTE_US
 from tests.contract.test_alert_budgets import MONTHLY

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from ingest.subscriber import Group, broker_of
+from services.ledger import sessions
 from services.settings import Settings
-from services.store import sessions
 from services.store.migrate import migrate
 from tanfeng.doctor import jobs
 from tanfeng.doctor.mqtt import visitor

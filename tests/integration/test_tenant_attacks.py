@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from services.errors import TanfengError
-from services.store import access
+from services.figures import access
 from services.store.migrate import Script, migrate, scripts
-from services.store.watchdog import end_offenders, watching
+from services.upkeep.watchdog import end_offenders, watching
 from tests.access_world import as_login
 from tests.figure_world import Quarter, add_district, add_enterprise, add_register, book, instant
 from tests.ingest_rig import command, connection, environment, make_fleet, settings_for, stored, until, worker

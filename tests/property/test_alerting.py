@@ -17,9 +17,9 @@ from services.alerting.series import episodes
 from services.alerting.states import decide_states
 from services.alerting.thresholds import Thresholds
 from services.alerting.windows import decide_windows, restart
-from services.rules.catalogue import RULES
-from services.rules.file import default_rules
-from services.rules.model import Mode
+from services.alerts.catalogue import RULES
+from services.alerts.file import default_rules
+from services.alerts.rule import Mode
 
 BAND = Thresholds(Decimal("1.5"), Decimal("1.45"))
 STEP = 900

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.figures.pue import pue_between
 from services.model import HOUR_US, QUARTER_US
 from services.store.pool import connect
-from services.store.pue import pue_between
 from tests.figure_world import instant
 from tests.pue_world import book, declare, register
 
@@ -20,7 +20,7 @@ QUARTERS = 30 * 4
 WIDTHS = {"1h": 4, "24h": 96}
 
 if TYPE_CHECKING:
-    from services.store.pue import Pue
+    from services.figures.pue import Pue
 
 SIDE = st.tuples(
     st.lists(st.integers(0, 3), min_size=QUARTERS, max_size=QUARTERS),

@@ -7,12 +7,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.registry.csv_file import parse_csv
+from services.declared.csv_file import parse_csv
+from services.declared.yaml_file import parse_yaml
 from services.registry.models import Content
+from services.registry.offline import shipped_carriers
 from services.registry.plan import make_plan
 from services.registry.reader import read_registry
-from services.registry.yaml_file import parse_yaml
-from services.store.registry_offline import shipped_carriers
 
 CARRIERS = shipped_carriers("CN-CQ", "grid_average")
 LINES = (Path(__file__).parents[2] / "examples" / "district.yaml").read_text("utf-8").splitlines()[10:60]

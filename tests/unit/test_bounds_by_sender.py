@@ -14,11 +14,11 @@ from ingest.batch import Batch, decode_again, fill
 from ingest.deferred import SENDER_BYTES, SENDER_MESSAGES
 from ingest.inbox import Inbox
 from ingest.packets import Message
+from services.ledger.intake import Intake
+from services.ledger.lot import Lot
+from services.ledger.rejections import FloodGate
+from services.ledger.shares import BURST_S, SHARE, SMALL_BYTES, Shares
 from services.model import SECOND_US, MeterRef, RegisterRef
-from services.store.intake import Intake
-from services.store.lot import Lot
-from services.store.rejections import FloodGate
-from services.store.shares import BURST_S, SHARE, SMALL_BYTES, Shares
 from services.wire import Limits, decode
 from tests.unit.test_inbox import Line
 from tests.unit.test_mqtt_packets import Nobody

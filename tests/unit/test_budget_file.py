@@ -12,7 +12,7 @@ from services.budgets.file import read_budgets
 from services.budgets.model import Draft, Known, Measure
 
 if TYPE_CHECKING:
-    from services.registry.models import Problem
+    from services.declared.problem import Problem
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "budgets.yaml"
 COAL = ("raw_coal", "anthracite", "bituminous_coal", "lignite", "washed_coal", "gasoline", "diesel", "kerosene")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.store.chunks import WEEK_US, Chunk, plan
+from services.upkeep.chunks import WEEK_US, Chunk, plan
 
 DAY = WEEK_US // 7
 

@@ -15,7 +15,7 @@ from dashboards.build import BOARDS, GENERATED, text_of
 from dashboards.fields import NO_DATA, RED
 from dashboards.sources import SOURCE, UID
 from dashboards.words import RULE
-from services.rules.catalogue import RULES
+from services.alerts.catalogue import RULES
 from services.wire import REJECTIONS
 
 if TYPE_CHECKING:

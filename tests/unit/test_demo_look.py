@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from services.store.figures import EnterpriseToday, IngestTotals
+from services.figures.today import EnterpriseToday, IngestTotals
 from tanfeng.demo.look import Look, OpenAlert, alert_lines, log_line, per_second, summary_line
 
 TOTALS = IngestTotals(accepted=1000, duplicates=20, rejected=3, held=2, held_open=1)

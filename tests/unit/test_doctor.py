@@ -11,7 +11,7 @@ import pytest
 
 from services.model import HOUR_US, SECOND_US
 from services.settings import Settings
-from services.store.diagnosis import Schema
+from services.upkeep.diagnosis import Schema
 from tanfeng.doctor import (
     broker_config,
     certificate,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.forecast import forecast
+from services.budgets.forecast import forecast
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.packets import Message
+from services.ledger.lot import Lot
 from services.model import SECOND_US, MeterRef, RegisterRef, iso
-from services.store.lot import Lot
 from services.wire import Limits
 from tests.unit.test_inbox import Line
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.declared.csv_file import parse_csv
+from services.declared.yaml_file import parse_yaml
 from services.model import ActKind, Direction, Kind, OnFall
-from services.registry.csv_file import parse_csv
 from services.registry.models import Content, PolicyVersion
+from services.registry.offline import read_offline, shipped_carriers
 from services.registry.reader import read_registry
-from services.registry.yaml_file import parse_yaml
-from services.store.registry_offline import read_offline, shipped_carriers
 
 if TYPE_CHECKING:
     from services.registry.models import Register

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from services.declared.yaml_file import parse_yaml
 from services.model import Stamp
 from services.registry.models import Content
+from services.registry.offline import shipped_carriers
 from services.registry.reader import read_registry
-from services.registry.yaml_file import parse_yaml
-from services.store.registry_offline import shipped_carriers
 
 CARRIERS = shipped_carriers("CN-CQ", "grid_average")
 COUNTER = "carrier: electricity, kind: total_increasing, unit: kWh, resolution: 0.01, max_rate: 1200"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.store.rejections import FloodGate, Rejection, storable
+from services.ledger.rejections import FloodGate, Rejection, storable
 
 MINUTE_US = 60_000_000
 KNOWN = {"works", "mill"}

@@ -8,11 +8,11 @@ from string import Formatter
 
 import pytest
 
-from services.evaluator.watchers import WATCHERS, WINDOW_WATCHERS
-from services.rules.catalogue import RULES
-from services.rules.file import from_settings, read_rules, shipped
-from services.rules.model import Mode
-from services.rules.words import number
+from services.alerts.catalogue import RULES
+from services.alerts.file import from_settings, read_rules, shipped
+from services.alerts.rule import Mode
+from services.alerts.watchers import WATCHERS, WINDOW_WATCHERS
+from services.alerts.words import number
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.rules.catalogue import RULES
+from services.alerts.catalogue import RULES
 from tests.alert_rig import untrue
 from tests.marked_rules import MARKS
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from ingest.inbox import Inbox
 from ingest.summary import Summary
-from services.store.outcome import Outcome
+from services.ledger.outcome import Outcome
 from services.store.problems import told
 from services.waiting import Backoff
 

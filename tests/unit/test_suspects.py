@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from services.rules.suspects import suspect_of, words_of
+from services.alerts.suspects import suspect_of, words_of
 
 
 @pytest.mark.parametrize(

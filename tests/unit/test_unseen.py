@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.registry.csv_file import parse_csv
+from services.declared.csv_file import parse_csv
 from tests.unit.test_registry_file import CSV_HEAD
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from services.registry import yaml_bounds
-from services.registry.yaml_file import parse_yaml
-from services.rules.file import read_rules, shipped
+from services.alerts.file import read_rules, shipped
+from services.declared import yaml_bounds
+from services.declared.yaml_file import parse_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ HOSTILE: Final = {
 READERS: Final = {
     "registry": (
         "from pathlib import Path; from services.errors import TanfengError\n"
-        "from services.store.registry_offline import read_offline\n"
+        "from services.registry.offline import read_offline\n"
         "def read(file):\n"
         "    try:\n        read_offline(Path(file)); return []\n"
         "    except TanfengError as problem:\n        return [str(problem)]\n"
@@ -49,7 +49,7 @@ READERS: Final = {
         "def read(file): return [str(each) for each in read_budgets(open(file).read(), known)[1]]\n"
     ),
     "rules": (
-        "from services.rules.file import read_rules\n"
+        "from services.alerts.file import read_rules\n"
         "def read(file): return [str(each) for each in read_rules(open(file).read())[1]]\n"
     ),
 }

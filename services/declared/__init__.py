@@ -1,0 +1,1 @@
+"""Reading files that people write: entries with their lines, fields, scalars, and every fault named. Pure."""

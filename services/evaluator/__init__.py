@@ -1,1 +1,0 @@
-"""Reads figures, decides, writes alert transitions: woken by commits, in one process or several."""

@@ -1,0 +1,1 @@
+"""From readings to books: intake, booking, late data, acts, and their verification."""
