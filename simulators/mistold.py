@@ -26,6 +26,8 @@ LAGS: Final = (11, 13, 16, 18)
 """Half-hours: UTC taken for the time of India, Myanmar, China and Japan."""
 SOON: Final = 4
 """Ticks after a meter is back within which it must count: a level that stands still again is no evidence."""
+TELLING_STEPS: Final = 40
+"""A register must show more steps than these in another scale."""
 JITTER_S: Final = 20
 JITTER_PART: Final = 10
 """A stamp is off by at most so many seconds, and by this part of the interval: two that are off still touch."""
@@ -90,9 +92,13 @@ def _stands_out(incident: Incident, counter: Counter, every_us: int) -> bool:
 
 
 def _changes_scale(incident: Incident, counter: Counter, every_us: int) -> bool:
+    """Out of what can be counted, and with digits enough: a display of some steps looks like one that began anew."""
     ends = (incident.from_us, incident.until_us)
-    return _keeps_within_its_modulus(incident, counter, every_us) and all(
-        is_false(counter, scaled_steps(incident, counter, at), at, every_us) for at in ends
+    shown = [scaled_steps(incident, counter, at) for at in ends]
+    return (
+        _keeps_within_its_modulus(incident, counter, every_us)
+        and min(shown) > TELLING_STEPS
+        and all(is_false(counter, steps, at, every_us) for steps, at in zip(shown, ends, strict=True))
     )
 
 
