@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests import servers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # seconds of a live fleet: a fault every some ticks
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "district.yaml"
 SEED = 11

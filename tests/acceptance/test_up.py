@@ -210,6 +210,7 @@ def test_a_bind_beyond_loopback_without_passwords_is_refused(folder: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_demo_shows_figures_within_a_minute_and_sums_up(folder: Path) -> None:
     """The example district: figures within 60 s of process start; the last line has kWh and CO₂; exit code 0."""
     with Up(folder, "--demo", "--plain", "--for", "15s") as up:

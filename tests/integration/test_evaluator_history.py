@@ -35,6 +35,7 @@ async def con(database: str) -> AsyncIterator[Opened]:
     await opened.close()
 
 
+@pytest.mark.alone
 async def test_thirteen_years_of_pue_hold_up_neither_a_silence_nor_a_stop(con: Opened, database: str) -> None:
     """Looks end within 5 s, the first too; a silence is told within 60 s; told to stop it ends within 5 s."""
     await declare(con)

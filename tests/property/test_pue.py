@@ -37,7 +37,7 @@ def kept(holes: list[tuple[int, int]], tail: int) -> list[int]:
 
 
 class Naive:
-    """One register's windows from its readings alone. A segment over a missing reading is estimated."""
+    """One register's windows from its readings alone. What rose over a missing reading is estimated."""
 
     def __init__(self, amounts: list[int], numbers: list[int]) -> None:
         self.levels = {number: sum(amounts[:number]) for number in numbers}
@@ -59,7 +59,7 @@ class Naive:
         uncertain, coarse = Decimal(0), 0
         for left, right in pairwise(self.numbers):
             inside = (max(left, first), min(right, last))
-            if right - left > 1 and inside[0] < inside[1]:
+            if right - left > 1 and self.levels[left] < self.levels[right] and inside[0] < inside[1]:
                 coarse += inside[1] - inside[0]
                 if left < first < right or left < last < right:
                     uncertain += self.at(inside[1]) - self.at(inside[0])
