@@ -45,13 +45,16 @@ _RESTORE = """
 DO $$
 DECLARE
     t text;
+    names text;
 BEGIN
     SET LOCAL session_replication_role = replica;
     EXECUTE (SELECT 'TRUNCATE ' || string_agg(c.oid::regclass::text, ', ') FROM pg_class c
              WHERE c.relnamespace = 'core'::regnamespace AND c.relkind = 'r');
     FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'kept'::regnamespace AND relkind = 'r'
              AND relname <> 'sequences' LOOP
-        EXECUTE format('INSERT INTO core.%1$I OVERRIDING SYSTEM VALUE SELECT * FROM kept.%1$I', t);
+        SELECT string_agg(quote_ident(attname), ', ') INTO names FROM pg_attribute
+        WHERE attrelid = format('core.%I', t)::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+        EXECUTE format('INSERT INTO core.%1$I (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM kept.%1$I', t, names);
     END LOOP;
     PERFORM setval(name::regclass, coalesce(last_value, 1), last_value IS NOT NULL) FROM kept."sequences";
 END $$;
