@@ -20,6 +20,7 @@ _AWAY: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 _GONE: Final = (
     asyncpg.PostgresConnectionError,

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.xdist_group("compose")  # one world for all of it
+
 METER = "electronics/main-10kv"
 
 

@@ -21,7 +21,7 @@ from tests.programs import Site, site
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("real data")]  # one world for all of it
 
 REGISTRY = Path(__file__).with_name("real_data.yaml")
 DATA = servers.SHARED / "data"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests import servers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("month")]  # one world for all of it
 
 EXAMPLE = ROOT / "examples" / "district.yaml"
 EVERY_KIND = EXAMPLE.with_name("every-kind.yaml")

@@ -22,6 +22,8 @@ from tests.servers import run
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+pytestmark = pytest.mark.xdist_group("boards")  # one world for all of it
+
 EDITIONS = os.environ.get("TANFENG_EDITIONS", "plain timescale").split()
 SERVERS = {
     "plain": ("postgres", "_migrated"),
