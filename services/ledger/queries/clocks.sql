@@ -3,9 +3,10 @@
 -- name: clocks_behind
 -- Registers that received at least three readings within their last four intervals, all older than $2 seconds and by the
 -- same while. An amount is as old as the end of its interval, whichever end it is stamped with; where the end is declared
--- it may be the start all the same, so that an interval more is allowed. Only registers without a newer reading are looked into, and of those few readings: a clock that always was
--- behind stamps the newest ones; one that fell behind lately stamps readings before them, which are looked for a day back
--- where readings are five minutes apart or more, and else where another time zone would put them.
+-- it may be the start all the same, so that an interval more is allowed. Only registers without a newer reading are looked
+-- into, and of those few readings: a clock that always was behind stamps the newest ones; one that fell behind lately
+-- stamps readings before them, which are looked for a day back where readings are five minutes apart or more, and else
+-- where another time zone would put them.
 SELECT b.register_id, e.code AS enterprise, e.name_zh AS enterprise_zh, e.name_en AS enterprise_en,
        s.code AS site, s.name_zh AS site_zh, s.name_en AS site_en, s.zone, m.code AS meter, r.code AS register,
        x.behind_s, x.received_at
